@@ -1,0 +1,1 @@
+"""The network: encoder → frequency adaptor → decoder with identity embedding → head → PCA."""
