@@ -20,7 +20,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -226,6 +225,8 @@ def stage(folder: Path) -> None:
 
 def package() -> Path:
     """Build and validate the extension zip; return its path."""
+    import tomllib  # from 3.11 on, so that an older Python gets as far as being told which one is needed
+
     python = setup_blender(DEMO_BLENDER)
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
     DIST.mkdir(exist_ok=True)
@@ -320,7 +321,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036
         print(f"build.py needs Python 3.11; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 1
     arguments = parse_arguments()
