@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from backend.errors import UniTalkerError
+from training.arrays import read_arrays
 
 
 class Geometry(nn.Module):
@@ -26,7 +26,7 @@ class FlatVertices(Geometry):
     """Vertex annotations: x, y, z of each vertex in a row."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return values.unflatten(-1, (-1, 3))
+        return values.reshape(*values.shape[:-1], -1, 3)
 
 
 class BlendshapeBasis(Geometry):
@@ -68,37 +68,3 @@ class BlendshapeBasis(Geometry):
 
     def forward(self, values: Tensor) -> Tensor:
         return self.mean_shape + torch.einsum("...k,kvc->...vc", values, self.blendshapes)
-
-
-def read_arrays(path: Path, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
-    """The named numeric arrays of an ``.npz`` file, float64 as float32; never runs pickled code.
-
-    Args:
-        path: the file.
-        names: arrays it has to contain.
-        what: what the file ought to be, for the message.
-
-    Raises:
-        UniTalkerError: the file is missing, is no ``.npz``, lacks an array, or an array holds objects or NaN.
-    """
-    if not path.is_file():
-        raise UniTalkerError("file.not_found", f"{path} does not exist.", f"It should be {what}.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive.files]
-            if missing:
-                raise UniTalkerError(
-                    "file.missing_array",
-                    f"{path} is not {what}: there is no {missing[0]!r} among {', '.join(archive.files) or 'no arrays'}.",
-                )
-            arrays = {name: np.asarray(archive[name]) for name in names}
-    except (ValueError, OSError, EOFError, AttributeError) as error:
-        raise UniTalkerError(
-            "file.unreadable", f"{path} cannot be read as {what}: {error}.", "It must be an .npz of plain arrays."
-        ) from error
-    for name, array in arrays.items():
-        if array.dtype.kind == "f":
-            arrays[name] = array.astype(np.float32, copy=False)
-            if not np.isfinite(arrays[name]).all():
-                raise UniTalkerError("file.not_finite", f"{path}: {name!r} contains NaN or infinite numbers.")
-    return arrays
