@@ -85,7 +85,8 @@ class Clip:
         """Euclidean distance of each vertex in each frame, (T, R), metres."""
         vertices = slice(None) if region is None else region.vertices
         difference = self.prediction[:, vertices].astype(np.float64) - self.truth[:, vertices]
-        return np.sqrt(np.square(difference).sum(-1))
+        distances: np.ndarray = np.sqrt(np.square(difference).sum(-1))
+        return distances
 
 
 def lve_m2_pooled(clips: Sequence[Clip], lips: Region) -> Measure:
