@@ -95,12 +95,18 @@ class FlameGeometry(Geometry):
 def jaw_rotation(axis_angle: Tensor) -> Tensor:
     """Axis times angle in radians, (..., 3), to rotation matrices (..., 3, 3).
 
-    Written as the exponential of the cross-product matrix, which has a gradient at rest, where the axis does not exist.
+    Rodrigues' formula by way of sinc, so that value and gradient exist at rest, where the axis does not.
     """
     x, y, z = axis_angle.unbind(-1)
     zero = torch.zeros_like(x)
     rows = (torch.stack((zero, -z, y), -1), torch.stack((z, zero, -x), -1), torch.stack((-y, x, zero), -1))
-    return torch.matrix_exp(torch.stack(rows, -2))
+    cross = torch.stack(rows, -2)
+    # The square root alone has an infinite slope at zero.
+    angle = (axis_angle.square().sum(-1) + 1e-16).sqrt()[..., None, None]
+    identity = torch.eye(3, device=axis_angle.device, dtype=axis_angle.dtype)
+    return (
+        identity + torch.sinc(angle / torch.pi) * cross + 0.5 * torch.sinc(angle / (2 * torch.pi)) ** 2 * cross @ cross
+    )
 
 
 def _check_arrays(arrays: dict[str, np.ndarray]) -> None:

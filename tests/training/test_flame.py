@@ -87,7 +87,7 @@ def test_jaw_learns_from_a_closed_mouth(flame: dict[str, np.ndarray]) -> None:
 
 
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_jaw_rotation_is_a_rotation_about_its_axis(axis_angle: list[float]) -> None:
     vector = torch.tensor(axis_angle)
     rotation = jaw_rotation(vector)
