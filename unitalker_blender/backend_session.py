@@ -1,0 +1,52 @@
+"""The one backend of this Blender."""
+
+from __future__ import annotations
+
+import atexit
+from pathlib import Path
+
+from . import preference_values
+from .client.environment import BackendCommand, backend_root, resolve_command
+from .client.protocol import Hello
+from .client.session import BackendSession
+
+ADDON_FOLDER = Path(__file__).resolve().parent
+
+_session: BackendSession | None = None
+
+
+def get() -> BackendSession:
+    """The session, made when first asked for; its process starts with the first job."""
+    global _session
+    if _session is None:
+        _session = BackendSession(_command)
+        atexit.register(close)
+    return _session
+
+
+def current_hello() -> Hello | None:
+    """What the running backend said of itself; None when none runs."""
+    return _session.hello if _session else None
+
+
+def status() -> str:
+    """One line on the backend, for the panel."""
+    return get().status()
+
+
+def assets_folder() -> Path:
+    """Where the models and rigs lie."""
+    return backend_root(ADDON_FOLDER) / "assets"
+
+
+def close() -> None:
+    """End the backend."""
+    global _session
+    if _session is not None:
+        _session.close()
+        _session = None
+        atexit.unregister(close)
+
+
+def _command() -> BackendCommand:
+    return resolve_command(preference_values.python_path(), ADDON_FOLDER)

@@ -1,0 +1,1 @@
+"""Talks to the backend process. Knows nothing of Blender."""

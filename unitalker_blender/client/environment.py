@@ -1,0 +1,106 @@
+"""Which Python runs the backend, where the backend lies, and what its process inherits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import UniTalkerError
+
+PYTHON_VARIABLE = "UNITALKER_PYTHON"
+
+BACKEND_PACKAGES = ("torch", "transformers", "numpy", "safetensors", "soundfile", "soxr", "pydantic", "typer", "rich")
+"""What the backend imports; the project's own list of dependencies, for the message that says what to install."""
+
+# Of the Python that Blender embeds, or of a user's start-up: none of them fits another interpreter.
+_NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
+
+
+@dataclass(frozen=True)
+class BackendCommand:
+    """How to start the backend.
+
+    Attributes:
+        python: the interpreter.
+        root: folder that contains the `backend` package and `assets`.
+    """
+
+    python: Path
+    root: Path
+
+    def arguments(self) -> list[str]:
+        return [str(self.python), "-m", "backend", "serve"]
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The child's environment variables.
+
+        The user's own packages (`pip install --user`) stay visible on purpose: the interpreter is one the user
+        chose, and it should find here what it finds in a terminal.
+        """
+        kept = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
+        return kept | {"PYTHONPATH": str(self.root), "PYTHONUTF8": "1"}
+
+
+def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, str] = os.environ) -> BackendCommand:
+    """Find the backend and the Python that runs it.
+
+    Args:
+        preference: the Python set in the preferences, empty for none.
+        addon_folder: the folder of this add-on.
+        environ: where ``UNITALKER_PYTHON`` is looked up.
+
+    Raises:
+        UniTalkerError: ``backend.not_found``, ``backend.no_python`` or ``backend.python_not_found``.
+    """
+    root = backend_root(addon_folder)
+    return BackendCommand(find_python(preference, root, environ), root)
+
+
+def backend_root(addon_folder: Path) -> Path:
+    """The folder that holds `backend` and `assets`: the extension itself when installed, else the checkout."""
+    for folder in (addon_folder, addon_folder.parent):
+        if (folder / "backend" / "__main__.py").is_file():
+            return folder
+    raise UniTalkerError(
+        "backend.not_found",
+        f"The backend is missing: there is no folder 'backend' in {addon_folder}.",
+        "Install the extension again from its zip file.",
+    )
+
+
+def find_python(preference: str, root: Path, environ: Mapping[str, str]) -> Path:
+    """The interpreter: the preference, else ``UNITALKER_PYTHON``, else the checkout's own environment."""
+    for value, where in ((preference, "the add-on's preferences"), (environ.get(PYTHON_VARIABLE, ""), PYTHON_VARIABLE)):
+        if value.strip():
+            return _existing(Path(value.strip()).expanduser(), where)
+    for relative in ("bin/python", "Scripts/python.exe"):
+        candidate = root / ".venv" / relative
+        if candidate.is_file():
+            return candidate
+    raise UniTalkerError(
+        "backend.no_python",
+        "No Python is set to run the backend.",
+        "Choose one in Edit > Preferences > Add-ons > UniTalker, or set the environment variable "
+        f"{PYTHON_VARIABLE}. It needs Python 3.11 or newer and these packages: pip install {' '.join(BACKEND_PACKAGES)}",
+    )
+
+
+def install_hint(python: Path) -> str:
+    """How to make an interpreter fit for the backend."""
+    return (
+        f'Install the packages with: "{python}" -m pip install {" ".join(BACKEND_PACKAGES)}\n'
+        "or choose another Python in Edit > Preferences > Add-ons > UniTalker."
+    )
+
+
+def _existing(python: Path, where: str) -> Path:
+    if python.is_file():
+        # Made absolute but not resolved: the link in a virtual environment is what makes it that environment.
+        return Path(os.path.abspath(python))  # noqa: PTH100
+    raise UniTalkerError(
+        "backend.python_not_found",
+        f"There is no Python at {python}, which {where} names.",
+        "Give the full path of a Python program, such as /home/me/unitalker/bin/python or C:\\unitalker\\python.exe.",
+    )

@@ -1,0 +1,124 @@
+"""`blender -b face.blend --command unitalker animate --audio voice.wav --object Head --output out.blend`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import bpy
+
+from . import backend_session, preference_values
+from .animate_options import AnimateOptions
+from .client.errors import UniTalkerError
+from .properties import DEVICES
+from .scene import target as targets
+
+COMMAND = "unitalker"
+
+_STEP = 0.1  # seconds
+
+
+def run(arguments: list[str]) -> int:
+    """What `--command unitalker` does; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # of argparse, after it has printed help or what is wrong
+        return int(end.code or 0)
+    try:
+        output = _writable(Path(options.output).absolute())
+        _animate(_animate_options(options))
+        _save(output)
+    except UniTalkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        backend_session.close()
+    print(f"saved {output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"blender -b FILE.blend --command {COMMAND}")
+    commands = parser.add_subparsers(required=True, metavar="animate")
+    animate = commands.add_parser("animate", help="make a mesh of the open file speak, and save the result")
+    add = animate.add_argument
+    defaults = AnimateOptions(target="", audio=Path())
+    add("--audio", required=True, help="sound file: wav, flac, ogg or mp3")
+    add("--output", required=True, help="the .blend file to write")
+    add("--object", default="", help="mesh with the face (default: the active one, else the only one with ARKit keys)")
+    add("--model", default="", help="model folder by name (default: the first)")
+    add("--head", default="", help="output of the model (default: the model's)")
+    add("--identity", default="", help="whose way of speaking (default: the model's)")
+    add("--intensity", type=float, default=defaults.intensity, help="all motion is multiplied by this")
+    add("--smoothing", type=float, default=defaults.smoothing, help="seconds over which motion is smoothed")
+    add("--frame-start", type=int, default=defaults.frame_start, help="frame at which the sound starts")
+    add("--no-sound", action="store_true", help="do not put the sound into the sequencer")
+    add("--keep-range", action="store_true", help="do not extend the scene's frame range")
+    add("--device", choices=[name for name, *_ in DEVICES], help="where to compute (default: as in the preferences)")
+    return parser
+
+
+def _animate_options(options: argparse.Namespace) -> AnimateOptions:
+    return AnimateOptions(
+        target=options.object or _default_target(),
+        audio=Path(options.audio).absolute(),
+        model=options.model,
+        head=options.head,
+        identity=options.identity,
+        intensity=options.intensity,
+        smoothing=options.smoothing,
+        frame_start=options.frame_start,
+        add_sound=not options.no_sound,
+        extend_range=not options.keep_range,
+        device=options.device or preference_values.device(),
+    )
+
+
+def _default_target() -> str:
+    """The active object when it is a face; else the only face; else the active object, to say what is wrong with it."""
+    scene, active = bpy.context.scene, bpy.context.active_object
+    if active is not None and targets.has_shape_keys(active):
+        return active.name
+    face = targets.only_face(scene, targets.arkit_spellings(backend_session.assets_folder()))
+    chosen = face or active
+    return chosen.name if chosen else ""
+
+
+def _animate(options: AnimateOptions) -> None:
+    from .animation_job import AnimationJob  # brings numpy, which registration has no time for
+
+    job = AnimationJob(bpy.context.scene, options, backend_session.get())
+    try:
+        while not job.step(_STEP):
+            pass
+    finally:
+        job.close()
+    assert job.report
+    for warning in job.report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(job.report.summary)
+
+
+def _writable(output: Path) -> Path:
+    """Checked before the work and not after it."""
+    folder = output.parent
+    if output.suffix.lower() != ".blend" or output.is_dir():
+        reason = "its name has to end in .blend"
+    elif not folder.is_dir():
+        reason = f"there is no folder {folder}"
+    elif not os.access(output if output.exists() else folder, os.W_OK):
+        reason = "there is no permission to write it"
+    else:
+        return output
+    raise UniTalkerError("output.unwritable", f"{output} cannot be written: {reason}.", "Choose another --output.")
+
+
+def _save(output: Path) -> None:
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(output), copy=True)
+    except RuntimeError as error:
+        raise UniTalkerError(
+            "output.unwritable", f"{output} cannot be written: {error}.", "Choose another --output."
+        ) from error

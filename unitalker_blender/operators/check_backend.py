@@ -1,0 +1,63 @@
+"""Start the backend and say what it can do."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import backend_session
+from ..client.session import BackendSession
+from .stepping import SteppingOperator, running
+
+
+class HelloJob:
+    """Waits until the backend has said hello."""
+
+    fraction = 0.0
+    text = "Starting the backend"
+
+    def __init__(self, session: BackendSession) -> None:
+        self._session = session
+        self.cancelled = False
+        session.forgive()
+        session.start()
+
+    def step(self, wait: float = 0.0) -> bool:
+        return self.cancelled or self._session.ready(wait)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def close(self) -> None:
+        """Nothing to forget: the backend stays."""
+
+    def summary(self) -> str:
+        hello = self._session.hello
+        assert hello
+        models = ", ".join(model.name for model in hello.models) or "no models"
+        return f"Backend {hello.version}, Python {hello.python}, {', '.join(hello.devices)}: {models}"
+
+    def problems(self) -> tuple[str, ...]:
+        return self._session.hello.problems if self._session.hello else ()
+
+
+class UNITALKER_OT_check_backend(SteppingOperator, bpy.types.Operator):  # noqa: N801
+    """Start the backend, list its models, heads and identities, and say what is missing."""
+
+    bl_idname = "unitalker.check_backend"
+    bl_label = "Check Backend"
+    bl_description = "Start the backend, list its models, and say what is missing"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if running() is not None:
+            cls.poll_message_set("UniTalker is at work")
+        return running() is None
+
+    def make_job(self, _context: bpy.types.Context) -> HelloJob:
+        return HelloJob(backend_session.get())
+
+    def finish(self, job: HelloJob) -> None:
+        for problem in job.problems():
+            self.report({"WARNING"}, problem)
+        self.report({"INFO"}, job.summary())

@@ -1,0 +1,138 @@
+"""Runs a job of many steps from an operator: at once in the background, by a timer in a window."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import bpy
+
+from ..client.errors import UniTalkerError
+
+_TICK = 0.1  # seconds between two steps in a window
+
+
+class Job(Protocol):
+    """What an operator runs."""
+
+    @property
+    def fraction(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def cancelled(self) -> bool: ...
+    def step(self, wait: float = 0.0) -> bool: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+
+
+_running: Job | None = None
+
+
+def running() -> Job | None:
+    """The job that runs now; there is never more than one."""
+    return _running
+
+
+class SteppingOperator:
+    """Base of operators that run a `Job`: `execute` until the end, `invoke` while the user goes on working."""
+
+    _timer: bpy.types.Timer | None = None
+
+    def make_job(self, context: bpy.types.Context) -> Job:
+        """Check everything and start; UniTalkerError when it cannot be done."""
+        raise NotImplementedError
+
+    def finish(self, job: Job) -> None:
+        """Tell the user what a finished job did."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        job = self._begin(context)
+        if job is None:
+            return {"CANCELLED"}
+        try:
+            while (result := self._step(job, wait=_TICK)) == {"RUNNING_MODAL"}:
+                pass
+            return result
+        finally:
+            self._end(context)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if self._begin(context) is None:
+            return {"CANCELLED"}
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(_TICK, window=context.window)
+        manager.modal_handler_add(self)
+        _redraw(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        job = _running
+        if job is None:
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS" and _over_sidebar(context, event):
+            job.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        result = self._step(job, wait=0.0)
+        _redraw(context)
+        if result == {"RUNNING_MODAL"}:
+            return {"PASS_THROUGH"}
+        self._end(context)
+        return result
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator, e.g. because another file is loaded."""
+        self._end(context)
+
+    def _begin(self, context: bpy.types.Context) -> Job | None:
+        global _running
+        try:
+            _running = self.make_job(context)
+        except UniTalkerError as error:
+            self.report({"ERROR"}, str(error))
+        return _running
+
+    def _step(self, job: Job, wait: float) -> set[str]:
+        """One step: RUNNING_MODAL to go on, FINISHED or CANCELLED at the end."""
+        try:
+            if not job.step(wait):
+                return {"RUNNING_MODAL"}
+        except UniTalkerError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if job.cancelled:
+            self.report({"INFO"}, "Cancelled; nothing was changed")
+            return {"CANCELLED"}
+        self.finish(job)
+        return {"FINISHED"}
+
+    def _end(self, context: bpy.types.Context) -> None:
+        global _running
+        job, _running = _running, None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if job is not None:
+            job.close()
+        _redraw(context)
+
+
+def _over_sidebar(context: bpy.types.Context, event: bpy.types.Event) -> bool:
+    """Whether the pointer is over the sidebar that the operator was started from.
+
+    Elsewhere Escape means something else, such as stopping playback. Started from a script there is no sidebar.
+    """
+    sidebars = [region for region in context.area.regions if region.type == "UI"] if context.area else []
+    return not sidebars or any(
+        0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
+        for region in sidebars
+    )
+
+
+def _redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "PREFERENCES"}:
+                area.tag_redraw()

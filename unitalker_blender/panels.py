@@ -1,0 +1,86 @@
+"""The tab UniTalker in the sidebar of the 3D viewport."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from . import backend_session
+from .client.errors import UniTalkerError
+from .operators.animate import panel_problem
+from .operators.stepping import running
+from .scene import target as targets
+
+_POINTS_PER_LETTER = 7
+
+
+class UNITALKER_PT_speech(bpy.types.Panel):  # noqa: N801
+    """Target, sound, settings, and the button."""
+
+    bl_label = "UniTalker"
+    bl_idname = "UNITALKER_PT_speech"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "UniTalker"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.unitalker
+        column = layout.column()
+        column.enabled = running() is None
+        _draw_target(column, context)
+        column.prop(settings, "filepath")
+        for name in ("model", "head", "identity"):
+            column.prop(settings, name, placeholder="default")
+        for name in ("intensity", "smoothing", "frame_start", "add_sound", "extend_range"):
+            column.prop(settings, name)
+        _draw_action(layout, context)
+        _draw_backend(layout)
+
+
+def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings = context.scene.unitalker
+    name = settings.target_name(context)
+    layout.prop(settings, "target", placeholder=f"Active: {name}" if name else "Active object")
+    target = context.scene.objects.get(name)
+    if target is not None and targets.has_shape_keys(target):
+        try:
+            spellings = targets.arkit_spellings(backend_session.assets_folder())
+        except UniTalkerError:
+            return  # the status line says that the backend is missing
+        count = targets.recognised(target, spellings)
+        layout.label(text=f"{target.name}: {count} of {len(spellings.channels)} ARKit shapes", icon="SHAPEKEY_DATA")
+
+
+def _draw_action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    job = running()
+    if job is not None:
+        row = layout.row(align=True)
+        row.progress(factor=job.fraction, text=job.text)
+        row.operator("unitalker.cancel", text="", icon="CANCEL")
+        return
+    row = layout.row()
+    row.scale_y = 1.4
+    row.operator("unitalker.animate", icon="PLAY")
+    problem = panel_problem(context)
+    if problem:
+        _draw_text(layout, problem, context)
+
+
+def _draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
+    """A sentence over as many lines as the sidebar's width needs."""
+    scale = context.preferences.system.ui_scale
+    letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for line in textwrap.wrap(text, letters):
+        column.label(text=line)
+
+
+def _draw_backend(layout: bpy.types.UILayout) -> None:
+    row = layout.row(align=True)
+    row.label(text=backend_session.status())
+    row.operator("unitalker.check_backend", text="", icon="FILE_REFRESH")

@@ -1,0 +1,43 @@
+"""What Blender is told about, in order, and taken back in reverse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import backend_session, headless, properties
+from .operators.animate import UNITALKER_OT_animate
+from .operators.cancel import UNITALKER_OT_cancel
+from .operators.check_backend import UNITALKER_OT_check_backend
+from .panels import UNITALKER_PT_speech
+from .preferences import UniTalkerPreferences
+
+CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
+    UniTalkerPreferences,
+    properties.UniTalkerSettings,
+    UNITALKER_OT_animate,
+    UNITALKER_OT_cancel,
+    UNITALKER_OT_check_backend,
+    UNITALKER_PT_speech,
+)
+
+_command: Any = None
+
+
+def register() -> None:
+    global _command
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    properties.add_to_scene()
+    _command = bpy.utils.register_cli_command(headless.COMMAND, headless.run)
+
+
+def unregister() -> None:
+    global _command
+    backend_session.close()
+    bpy.utils.unregister_cli_command(_command)
+    _command = None
+    properties.remove_from_scene()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""What is read from a scene and what is written to it."""
