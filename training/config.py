@@ -129,7 +129,9 @@ class Silence(_Section):
 
     Attributes:
         to_rest: on or off; off for singing or data with breathing and laughing.
-        threshold: a 20 ms frame is quiet this many dB below the clip's 95th percentile.
+        threshold: a 20 ms frame is quiet this many dB below the clip's 95th percentile,
+        floor_margin: or less than this many dB above its noise floor (10th percentile); raise for noisy recordings
+            if the log shows little silence, lower if quiet speech is taken for silence.
         minimum: shorter silences are closures of p, t, k and left alone, seconds.
         hold: how far from speech the target begins to fade, seconds.
         fade: how long the fade takes, seconds.
@@ -137,6 +139,7 @@ class Silence(_Section):
 
     to_rest: bool = True
     threshold: float = Field(default=42.0, gt=0)
+    floor_margin: float = Field(default=10.0, ge=0)
     minimum: float = Field(default=0.13, gt=0)
     hold: float = Field(default=0.08, ge=0)
     fade: float = Field(default=0.16, gt=0)

@@ -1,0 +1,137 @@
+"""All data sets of a recipe as one: identities numbered in order, heads shared by annotation type, rest at 0."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from backend.annotation import Annotation
+from backend.errors import UniTalkerError
+from backend.model.spec import PIVOT
+from training.config import DataSet, Recipe
+from training.datasets.official import Clip, OfficialDataSet, Split
+from training.silence import quiet_frames
+
+
+@dataclass(frozen=True)
+class _Source:
+    settings: DataSet
+    data: OfficialDataSet
+
+
+class Corpus:
+    """The data sets of a recipe.
+
+    Args:
+        recipe: names the folders.
+        root: folder they are in.
+
+    Raises:
+        UniTalkerError: a folder does not follow the layout, or two of one annotation type disagree.
+    """
+
+    def __init__(self, recipe: Recipe, root: Path) -> None:
+        self._recipe = recipe
+        self._sources = {
+            settings.name: _Source(settings, OfficialDataSet(root / settings.folder, settings.identities))
+            for settings in recipe.data
+        }
+        self.annotations = self._merge_annotations()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the data sets in the order of the recipe."""
+        return tuple(self._sources)
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Rows of the identity table: each person once, in order of appearance, then the pivot."""
+        people = dict.fromkeys(name for source in self._sources.values() for name in source.data.identities)
+        return (*people, PIVOT) if self._recipe.pivot_probability > 0 else tuple(people)
+
+    def annotation_of(self, name: str) -> Annotation:
+        """What the channels of a data set are, titled as its head."""
+        return self.annotations[self._sources[name].data.annotation.type_name]
+
+    def folder_of(self, name: str) -> Path:
+        return self._sources[name].data.folder
+
+    def template(self, type_name: str) -> np.ndarray:
+        """(D,): template of the first identity with this annotation type, the one a bundle carries."""
+        for source in self._sources.values():
+            if source.data.annotation.type_name == type_name:
+                return next(iter(source.data.templates.values()))
+        raise KeyError(type_name)
+
+    def clips(self, name: str, split: Split) -> Iterator[Clip]:
+        """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
+        source, annotation = self._sources[name], self.annotation_of(name)
+        for clip in source.data.clips(split):
+            motion = clip.motion
+            if source.settings.neutral != "none":
+                motion = motion - self._neutral_of(name, clip.identity)
+            yield replace(clip, motion=motion, annotation=annotation)
+
+    def _neutral_of(self, name: str, identity: str) -> np.ndarray:
+        source = self._sources[name]
+        measured = source.data.neutral if source.settings.neutral == "annotation" else self._quiet_neutrals[name]
+        if identity not in measured:
+            raise UniTalkerError(
+                "data.neutral",
+                f"{name}: no resting face of {identity} is known.",
+                "Set neutral to another value in the recipe, or add it to annotation.json.",
+            )
+        return measured[identity]
+
+    @cached_property
+    def _quiet_neutrals(self) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            name: _median_when_quiet(source.data, self._recipe)
+            for name, source in self._sources.items()
+            if source.settings.neutral == "quiet"
+        }
+
+    def _merge_annotations(self) -> dict[str, Annotation]:
+        """By type in the order of the recipe's heads, with their titles."""
+        found: dict[str, Annotation] = {}
+        for source in self._sources.values():
+            annotation = source.data.annotation
+            known = found.setdefault(annotation.type_name, annotation)
+            if (known.dim, known.fps, known.names) != (annotation.dim, annotation.fps, annotation.names):
+                raise UniTalkerError(
+                    "data.annotation",
+                    f"{source.data.folder}: {annotation.type_name} has other channels or another frame rate "
+                    "than in the data set before it.",
+                    "Data sets of one annotation type share a head and must agree.",
+                )
+        heads = self._recipe.heads
+        if set(heads) != set(found):
+            raise UniTalkerError(
+                "recipe.heads",
+                f"The recipe has heads {', '.join(heads)}, its data sets are of types {', '.join(found)}.",
+                "Give one head for each annotation type.",
+            )
+        return {name: found[name].model_copy(update={"title": head.title}) for name, head in heads.items()}
+
+
+def _median_when_quiet(data: OfficialDataSet, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Resting face by identity: the median of training frames in which nobody speaks."""
+    frames: dict[str, list[np.ndarray]] = defaultdict(list)
+    for clip in data.clips("train"):
+        frames[clip.identity].append(clip.motion[quiet_frames(clip.audio, len(clip.motion), clip.fps, recipe.silence)])
+    neutral = {}
+    for identity, parts in frames.items():
+        quiet = np.concatenate(parts)
+        if not len(quiet):
+            raise UniTalkerError(
+                "data.neutral",
+                f"{data.folder}: {identity} is never silent, so there is no resting face to be found.",
+                "Set neutral to none, or add the resting weights to annotation.json.",
+            )
+        neutral[identity] = np.median(quiet, axis=0)
+    return neutral

@@ -1,0 +1,72 @@
+"""Optimisers and their learning rates, as functions of the step, so that resuming needs no state of a scheduler."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from training.config import JointStage, Optimiser, Stage
+
+ENCODER_PREFIX = "audio_encoder."
+_WARM_UP_SHARE = 0.1
+_FIRST_FRACTION = 1 / 25
+_LAST_FRACTION = 1e-4
+
+
+def rate_factor(step: int, steps: int, settings: Optimiser) -> float:
+    """Learning rate of a step as a share of its peak.
+
+    Args:
+        step: from 0.
+        steps: of the whole stage.
+        settings: ``one_cycle`` rises from 1/25 over a tenth of the steps and falls to almost 0, both as half a cosine.
+    """
+    if settings.schedule == "constant":
+        return 1.0
+    peak = max(round(_WARM_UP_SHARE * steps), 1)
+    if step < peak:
+        return _half_cosine(_FIRST_FRACTION, 1.0, step / peak)
+    return _half_cosine(1.0, _LAST_FRACTION, (step - peak) / max(steps - 1 - peak, 1))
+
+
+def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
+    """A fresh optimiser over what the stage trains; everything else is frozen.
+
+    Each parameter group remembers its peak rate as ``peak``.
+    """
+    trained = {name for name, _ in model.named_parameters() if _is_trained(name, stage)}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in trained)
+    settings = stage.optimiser
+    groups = [_group(model, [n for n in trained if not n.startswith(ENCODER_PREFIX)], settings.learning_rate)]
+    if isinstance(stage, JointStage):
+        encoder = [name for name in trained if name.startswith(ENCODER_PREFIX)]
+        groups.append(_group(model, encoder, stage.encoder_learning_rate))
+    kind = torch.optim.AdamW if settings.kind == "adamw" else torch.optim.Adam
+    return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """Sets every group to `factor` times its peak rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def _group(model: nn.Module, names: Iterable[str], rate: float) -> dict[str, object]:
+    parameters = dict(model.named_parameters())
+    return {"params": [parameters[name] for name in sorted(names)], "peak": rate}
+
+
+def _is_trained(name: str, stage: Stage) -> bool:
+    if not name.startswith(ENCODER_PREFIX):
+        return True
+    layer = re.search(r"\.layers\.(\d+)\.", name)
+    return isinstance(stage, JointStage) and layer is not None and int(layer.group(1)) >= stage.first_layer
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2

@@ -1,0 +1,213 @@
+"""Short clips joined to long sequences, the form in which the model is trained and tested.
+
+A model that has only seen 3 s clips does badly on long sounds, whose features differ. Clips of one person are put
+one after the other in random order with silence in front and between; in silence the target is rest.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from backend.annotation import Annotation
+from backend.audio import SAMPLE_RATE
+from training.augment import change_speed, colour
+from training.config import Augmentation, Joining, Loss, Recipe
+from training.datasets.corpus import Corpus
+from training.datasets.official import Clip, Split
+from training.silence import speech_weight
+
+_EDGE_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A long recording.
+
+    Attributes:
+        name: data set and clips, for messages.
+        data_set: the recipe's name of it.
+        audio: float32, 16 kHz.
+        target: float32 (T, D), displacement from rest.
+        identity: whose.
+        annotation: what the channels are.
+    """
+
+    name: str
+    data_set: str
+    audio: np.ndarray
+    target: np.ndarray
+    identity: str
+    annotation: Annotation
+
+
+def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
+    """All sequences of a training: each data set as often as the recipe asks, plain and augmented.
+
+    The same recipe gives the same sequences.
+    """
+    for index, settings in enumerate(recipe.data):
+        clips = [_rest_in_silence(clip, recipe) for clip in corpus.clips(settings.name, "train")]
+        by_person: dict[str, list[Clip]] = defaultdict(list)
+        for clip in clips:
+            by_person[clip.identity].append(clip)
+        for number in range(settings.clean_passes + settings.augmented_passes):
+            augmentation = None if number < settings.clean_passes else recipe.augmentation
+            rng = np.random.default_rng([recipe.seed, index, number])
+            for own in by_person.values():
+                yield from join(own, settings.name, recipe.joining, augmentation, rng)
+
+
+def evaluation_sequences(corpus: Corpus, recipe: Recipe, split: Split) -> Iterator[Sequence]:
+    """The clips of a split in their order, joined without silence or augmentation; targets as measured."""
+    middle = sum(recipe.joining.seconds) / 2
+    plain = recipe.joining.model_copy(
+        update={"seconds": (middle, middle), "leading_probability": 0.0, "gap_probability": 0.0}
+    )
+    for settings in recipe.data:
+        by_person: dict[str, list[Clip]] = defaultdict(list)
+        for clip in corpus.clips(settings.name, split):
+            by_person[clip.identity].append(clip)
+        for own in by_person.values():
+            yield from join(own, settings.name, plain, None, None)
+
+
+def join(
+    clips: list[Clip],
+    data_set: str,
+    joining: Joining,
+    augmentation: Augmentation | None,
+    rng: np.random.Generator | None,
+) -> Iterator[Sequence]:
+    """Joins clips of one person, each used once.
+
+    Args:
+        clips: of one identity and annotation.
+        data_set: name in the recipe.
+        joining: lengths and silences; a sequence is longer than its maximum only if a single clip is.
+        augmentation: ``None`` leaves the sound as it is.
+        rng: decides on order, lengths and silences; ``None`` keeps the order, for a `joining` without chance.
+    """
+    ordered = clips if rng is None else [clips[number] for number in rng.permutation(len(clips))]
+    rng = rng or np.random.default_rng(0)
+    for layout in _layouts(ordered, joining, augmentation, rng):
+        sequence = _render(layout, data_set, joining, rng)
+        if augmentation is not None:
+            sequence = replace(sequence, audio=colour(sequence.audio, augmentation, rng))
+        yield sequence
+
+
+@dataclass
+class _Layout:
+    """A sequence to be: clips with their playing speed and gain, and silences in seconds, in their order."""
+
+    limit: float
+    speed: float
+    seconds: float = 0.0
+    pieces: list[tuple[Clip, float, float] | float] = field(default_factory=list)
+
+    @property
+    def has_clips(self) -> bool:
+        return any(isinstance(piece, tuple) for piece in self.pieces)
+
+    def add_silence(self, seconds: float) -> None:
+        if self.seconds + seconds <= self.limit:
+            self.pieces.append(seconds)
+            self.seconds += seconds
+
+
+def _layouts(
+    clips: list[Clip], joining: Joining, augmentation: Augmentation | None, rng: np.random.Generator
+) -> Iterator[_Layout]:
+    layout = _begin(joining, augmentation, rng)
+    for clip in clips:
+        jitter = augmentation.clip_speed if augmentation else 0.0
+        change = 1 + rng.uniform(-jitter, jitter)
+        seconds = len(clip.motion) / clip.fps
+        if layout.has_clips and layout.seconds + seconds / (layout.speed * change) > layout.limit:
+            yield layout
+            layout = _begin(joining, augmentation, rng)
+        gain = rng.uniform(*augmentation.clip_gain) if augmentation else 1.0
+        layout.pieces.append((clip, layout.speed * change, gain))
+        layout.seconds += seconds / (layout.speed * change)
+        if rng.random() < joining.gap_probability:
+            layout.add_silence(rng.uniform(*joining.gap))
+    if layout.has_clips:
+        yield layout
+
+
+def _begin(joining: Joining, augmentation: Augmentation | None, rng: np.random.Generator) -> _Layout:
+    limit = rng.uniform(*joining.seconds)
+    layout = _Layout(limit, rng.uniform(*augmentation.speed) if augmentation else 1.0)
+    if rng.random() < joining.leading_probability:
+        layout.add_silence(rng.uniform(*joining.leading_silence))
+    return layout
+
+
+def _render(layout: _Layout, data_set: str, joining: Joining, rng: np.random.Generator) -> Sequence:
+    clips = [piece[0] for piece in layout.pieces if isinstance(piece, tuple)]
+    annotation = clips[0].annotation
+    sounds, targets = [], []
+    for piece in layout.pieces:
+        if isinstance(piece, tuple):
+            clip, speed, gain = piece
+            audio, motion = clip.audio, clip.motion
+            if speed != 1:
+                audio, motion = change_speed(audio, motion, speed, annotation.fps)
+            sounds.append(_soft_edges(audio * np.float32(gain)))
+            targets.append(motion)
+        else:
+            frames = round(piece * annotation.fps)
+            sounds.append(np.zeros(0, np.float32))
+            targets.append(np.zeros((frames, annotation.dim), np.float32))
+    target = np.concatenate(targets)
+    return Sequence(
+        name=f"{data_set}: {' '.join(clip.name for clip in clips)}",
+        data_set=data_set,
+        audio=_place(sounds, [len(part) for part in targets], annotation.fps, joining.silence_level, rng),
+        target=target,
+        identity=clips[0].identity,
+        annotation=annotation,
+    )
+
+
+def _place(
+    sounds: list[np.ndarray], frames: list[int], fps: float, level: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Puts each sound where its frames begin; at 30 fps a frame is no whole number of samples."""
+    starts = np.round(np.concatenate([[0], np.cumsum(frames)]) / fps * SAMPLE_RATE).astype(int)
+    audio = np.zeros(starts[-1], np.float32)
+    if level:
+        audio += np.float32(level) * rng.standard_normal(len(audio), dtype=np.float32)
+    for sound, start, end in zip(sounds, starts[:-1], starts[1:], strict=True):
+        part = sound[: end - start]
+        audio[start : start + len(part)] += part
+    return audio
+
+
+def _soft_edges(audio: np.ndarray) -> np.ndarray:
+    """Fades the ends in and out, because a step in the background noise is a click."""
+    length = min(round(_EDGE_SECONDS * SAMPLE_RATE), len(audio) // 2)
+    ramp = np.linspace(0, 1, length, dtype=np.float32)
+    audio = audio.copy()
+    audio[:length] *= ramp
+    audio[len(audio) - length :] *= ramp[::-1]
+    return audio
+
+
+def mouth_channels(annotation: Annotation, settings: Loss) -> np.ndarray:
+    """bool (D,): channels of the mouth by their names; of vertices all."""
+    if annotation.kind != "blendshapes":
+        return np.ones(annotation.dim, bool)
+    return np.array([name.startswith(settings.mouth_prefixes) for name in annotation.names])
+
+
+def _rest_in_silence(clip: Clip, recipe: Recipe) -> Clip:
+    if not recipe.silence.to_rest:
+        return clip
+    kept = speech_weight(clip.audio, len(clip.motion), clip.fps, recipe.silence)[:, None]
+    mouth = mouth_channels(clip.annotation, recipe.loss)
+    return replace(clip, motion=np.where(mouth, clip.motion * kept, clip.motion))

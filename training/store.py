@@ -1,0 +1,147 @@
+"""Encoder features and targets of all sequences on disk: with a frozen encoder they are computed once.
+
+Every sequence is a few ``.npy`` files that are memory-mapped, so that training reads only what it crops. A store is
+found again by a fingerprint of what went into it; changing a loss or a learning rate does not compute it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from backend.audio import SAMPLE_RATE
+from backend.errors import UniTalkerError
+from backend.model.unitalker import UniTalker
+from training.sequences import Sequence
+
+FEATURE_RATE = 50
+_INT16 = 32767
+
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sequence.
+
+    Attributes:
+        file: beginning of its file names.
+        name: data set and clips, for messages.
+        data_set: the recipe's name of it.
+        head: annotation type.
+        identity: name.
+        fps: of the target.
+        frames: of the target.
+    """
+
+    file: str
+    name: str
+    data_set: str
+    head: str
+    identity: str
+    fps: float
+    frames: int
+
+
+class Store:
+    """A finished store.
+
+    Args:
+        folder: that `build_store` wrote.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        content = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.entries = [Entry(**entry) for entry in content]
+
+    def features(self, entry: Entry) -> np.ndarray:
+        """float16 (F, C) at 50 Hz, memory-mapped."""
+        return self._load(entry, "features")
+
+    def target(self, entry: Entry) -> np.ndarray:
+        """float16 (T, D), memory-mapped."""
+        return self._load(entry, "target")
+
+    def audio(self, entry: Entry) -> np.ndarray:
+        """float32 (samples,), 16 kHz."""
+        waveform: np.ndarray = self._load(entry, "audio").astype(np.float32) / _INT16
+        return waveform
+
+    def of_head(self, head: str) -> list[Entry]:
+        return [entry for entry in self.entries if entry.head == head]
+
+    def _load(self, entry: Entry, what: str) -> np.ndarray:
+        return np.asanyarray(np.load(self.folder / f"{entry.file}.{what}.npy", mmap_mode="r", allow_pickle=False))
+
+
+def fingerprint(*parts: str) -> str:
+    """A name for a store made from `parts`."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def build_store(
+    folder: Path, sequences: Iterable[Sequence], model: UniTalker, device: torch.device, progress: Progress
+) -> Store:
+    """Encodes all sequences, or opens the store if `folder` is one.
+
+    Args:
+        folder: appears when complete; an interrupted build starts again.
+        sequences: what to encode.
+        model: only its encoder is used.
+        device: where to compute.
+        progress: called with the number of sequences done and the name of the last.
+
+    Raises:
+        UniTalkerError: features or targets that are not finite; names the clips.
+    """
+    if (folder / "index.json").is_file():
+        return Store(folder)
+    partial = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        entries = []
+        model.eval()
+        for number, sequence in enumerate(sequences):
+            entries.append(_write(partial, f"{number:05d}", sequence, model, device))
+            progress(number + 1, sequence.name)
+        (partial / "index.json").write_text(json.dumps([asdict(entry) for entry in entries]), encoding="utf-8")
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Store(folder)
+
+
+@torch.inference_mode()
+def _write(folder: Path, file: str, sequence: Sequence, model: UniTalker, device: torch.device) -> Entry:
+    waveform = torch.from_numpy(sequence.audio)[None].to(device)
+    features = model.encode(waveform)[0].cpu().numpy()
+    if not (np.isfinite(features).all() and np.isfinite(sequence.target).all()):
+        raise UniTalkerError(
+            "training.not_finite", f"Encoding gave numbers that are not finite in {sequence.name}.", "Check its sound."
+        )
+    np.save(folder / f"{file}.features.npy", features.astype(np.float16))
+    np.save(folder / f"{file}.target.npy", sequence.target.astype(np.float16))
+    np.save(folder / f"{file}.audio.npy", np.round(np.clip(sequence.audio, -1, 1) * _INT16).astype(np.int16))
+    return Entry(
+        file=file,
+        name=sequence.name,
+        data_set=sequence.data_set,
+        head=sequence.annotation.type_name,
+        identity=sequence.identity,
+        fps=sequence.annotation.fps,
+        frames=len(sequence.target),
+    )
+
+
+def samples_of(frames: int, fps: float) -> int:
+    """16 kHz samples under so many frames."""
+    return round(frames / fps * SAMPLE_RATE)
