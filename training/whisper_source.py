@@ -82,7 +82,9 @@ def _model_files(source: str) -> list[Path]:
         return [path]
     folder = path if path.is_dir() else _package_folder(source)
     if folder is not None:
-        files = [file for file in sorted(folder.rglob("model.bin*")) if re.fullmatch(r"model\.bin(\.part\d+)?", file.name)]
+        files = [
+            file for file in sorted(folder.rglob("model.bin*")) if re.fullmatch(r"model\.bin(\.part\d+)?", file.name)
+        ]
         if files:
             return files
     raise UniTalkerError(
