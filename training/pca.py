@@ -157,7 +157,7 @@ def _fit(data: np.ndarray, components: int, batch_size: int, keep_partial: bool,
     mean = _mean(data, batch_size)
     order = np.random.RandomState(seed).permutation(count)
     pca = IncrementalPCA(n_components=components)
-    for rows in _batches(order, batch_size, components, keep_partial):
+    for rows in _batches(order, batch_size, keep_partial):
         pca.partial_fit(_centred(data, rows, mean))
     coefficient_mean, coefficient_std = _coefficient_statistics(pca, data, mean, batch_size)
     return PcaBasis(
@@ -170,25 +170,16 @@ def _fit(data: np.ndarray, components: int, batch_size: int, keep_partial: bool,
     )
 
 
-def _batches(order: np.ndarray, size: int, minimum: int, keep_partial: bool) -> Iterator[np.ndarray]:
-    """Full batches of `order`; a remainder of fewer than `minimum` rows joins the batch before it."""
-    full = len(order) // size
-    ends = [size * (i + 1) for i in range(full)]
-    remainder = len(order) - size * full
-    if not keep_partial and not full:
+def _batches(order: np.ndarray, size: int, keep_partial: bool) -> Iterator[np.ndarray]:
+    end = len(order) if keep_partial else len(order) - len(order) % size
+    if not end:
         raise UniTalkerError(
             "pca.too_few_frames",
             f"{len(order)} frames do not fill one batch of {size}, and partial batches are to be left out.",
             "Use a smaller batch or keep the last partial batch.",
         )
-    if keep_partial and remainder:
-        if full and remainder < minimum:
-            ends.pop()
-        ends.append(len(order))
-    start = 0
-    for end in ends:
-        yield order[start:end]
-        start = end
+    for start in range(0, end, size):
+        yield order[start : min(start + size, end)]
 
 
 def _centred(data: np.ndarray, rows: np.ndarray | slice, mean: np.ndarray) -> np.ndarray:

@@ -117,6 +117,22 @@ def test_channels_that_were_not_measured_do_not_count() -> None:
     assert WeightedMSE(weights)(prediction, target, mask) == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_vertices_need_all_channels_of_their_frame() -> None:
+    """One unmeasured weight makes the whole shape of that frame unknown, and of no other frame."""
+    prediction, target = Head(random(1, FRAMES, 24)), random(1, FRAMES, 24, seed=1)
+    loss, mask = VertexMSE(basis()), torch.ones(1, FRAMES, 24, dtype=torch.bool)
+    mask[0, 4:, 7] = False
+    expected = loss(Head(prediction.values[:, :4]), target[:, :4]).item()
+    assert loss(prediction, target.masked_fill(~mask, torch.nan), mask).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_small_errors_survive_half_precision_outputs() -> None:
+    """The square of a tenth of a millimetre is zero in float16."""
+    values = torch.zeros(1, 1, 24, dtype=torch.float16)
+    assert VertexMSE(FlatVertices())(Head(values + 1e-4), values) == pytest.approx(1e-8, rel=1e-2)
+    assert ParameterMSE()(Head(values + 1e-4), values) == pytest.approx(1e-8, rel=1e-2)
+
+
 def test_aperture_needs_both_its_channels() -> None:
     loss = ApertureLoss(jaw=0, close=1, weight=1)
     prediction, target = Head(torch.tensor([[[0.5, 0.1], [0.9, 0.0]]])), torch.tensor([[[0.2, 0.2], [0.0, 0.0]]])

@@ -98,7 +98,7 @@ def test_the_last_partial_batch_counts_unless_left_out() -> None:
 
 @pytest.mark.parametrize("frames", [101, 128, 199, 64])
 def test_any_number_of_frames_fits(frames: int) -> None:
-    """A remainder smaller than the number of components joins the batch before it."""
+    """Also where fewer frames remain for the last batch than there are components."""
     data = motion(frames)
     basis = fit_pca(data, components=20, batch_size=100)
     assert basis.components.shape == (20, 24)
