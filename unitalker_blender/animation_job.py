@@ -131,7 +131,7 @@ class AnimationJob:
         if motion.unit != "weight":
             raise UniTalkerError(
                 "target.not_weights",
-                f"The head '{head}' gives {len(motion.names)} numbers in the unit '{motion.unit}', not shape key weights.",
+                f"The head '{head}' gives positions or parameters (unit '{motion.unit}'), not shape key weights.",
                 "Choose a blendshape head, or leave Head empty.",
             )
         if abs(motion.fps - self._fps) > _FPS_TOLERANCE:

@@ -83,7 +83,7 @@ def find_python(preference: str, root: Path, environ: Mapping[str, str]) -> Path
         "backend.no_python",
         "No Python is set to run the backend.",
         "Choose one in Edit > Preferences > Add-ons > UniTalker, or set the environment variable "
-        f"{PYTHON_VARIABLE}. It needs Python 3.11 or newer and these packages: pip install {' '.join(BACKEND_PACKAGES)}",
+        f"{PYTHON_VARIABLE}. It needs Python 3.11 or newer with: pip install {' '.join(BACKEND_PACKAGES)}",
     )
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import UniTalkerError
-from .process import BackendDied
+from .process import BackendDiedError
 from .protocol import AnimateRequest, Cancelled, Event, Failure, Progress, Result, animate_line, cancel_line
 from .session import BackendSession
 
 CANCEL_GRACE = 3.0  # seconds until a backend that does not react to a cancel is killed
 
-State = Literal["starting", "running", "cancelling", "done", "cancelled"]
+State = Literal["starting", "running", "cancelling", "done", "cancelled", "failed"]
 
 # Where each stage begins and ends on the progress bar; inference takes nearly all the time.
 _STAGE_SPANS = {"load": (0.0, 0.1), "decode": (0.1, 0.15), "infer": (0.15, 0.95), "write": (0.95, 1.0)}
@@ -67,12 +67,16 @@ class MotionJob:
         Raises:
             UniTalkerError: the job failed.
         """
-        if self.state == "starting":
-            if self._session.ready(wait):
-                self._session.send(animate_line(self._id, self._request))
-                self.state = "running"
-        elif self.state in ("running", "cancelling"):
-            self._take_events(wait)
+        try:
+            if self.state == "starting":
+                if self._session.ready(wait):
+                    self._session.send(animate_line(self._id, self._request))
+                    self.state = "running"
+            elif self.state in ("running", "cancelling"):
+                self._take_events(wait)
+        except UniTalkerError:
+            self.state = "failed"
+            raise
         return self.state in ("done", "cancelled")
 
     def cancel(self) -> None:
@@ -103,7 +107,7 @@ class MotionJob:
             while event is not None and self.state in ("running", "cancelling"):
                 self._take(event)
                 event = self._session.next_event(0.0) if self.state in ("running", "cancelling") else None
-        except BackendDied:
+        except BackendDiedError:
             if self.state != "cancelling":
                 raise
             self.state = "cancelled"

@@ -20,7 +20,7 @@ LOG_LINES = 40
 END_GRACE = 3.0  # seconds that the process has to end by itself, and again after being asked to terminate
 
 
-class BackendDied(UniTalkerError):
+class BackendDiedError(UniTalkerError):
     """The process ended although nobody asked it to."""
 
 
@@ -57,7 +57,7 @@ class BackendProcess:
         return "\n".join(self._log)
 
     def send(self, line: bytes) -> None:
-        """Write one request; `BackendDied` when nobody reads it any more."""
+        """Write one request; `BackendDiedError` when nobody reads it any more."""
         assert self._process.stdin
         try:
             self._process.stdin.write(line)
@@ -69,7 +69,7 @@ class BackendProcess:
         """The next event, or None after `timeout` seconds without one.
 
         Raises:
-            BackendDied: the process ended.
+            BackendDiedError: the process ended.
             UniTalkerError: ``protocol.bad_event``.
         """
         try:
@@ -113,13 +113,13 @@ class BackendProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
-    def _died(self) -> BackendDied:
+    def _died(self) -> BackendDiedError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_GRACE)
         self._threads[1].join(END_GRACE)
         last = next((line for line in reversed(self._log) if line.strip()), "")
         said = f" It said last: {last.strip().rstrip('.')}." if last else ""
-        return BackendDied(
+        return BackendDiedError(
             "backend.died",
             f"The backend stopped by itself ({describe_exit(self._process.returncode)}).{said}",
             "Run Animate again to start it anew; what it wrote before is in the console.",

@@ -153,9 +153,9 @@ def parse_event(line: bytes) -> Event:
         message = json.loads(line.decode("utf-8"))
     except ValueError as error:
         raise _bad(f"not JSON ({error}): {line[:200]!r}") from error
-    if not isinstance(message, dict) or message.get("type") not in _EVENTS:
+    kind = message.pop("type", None) if isinstance(message, dict) else None
+    if not isinstance(kind, str) or kind not in _EVENTS:
         raise _bad(f"unknown event: {line[:200]!r}")
-    kind = message.pop("type")
     return _decode(_EVENTS[kind], message, kind)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from .environment import BackendCommand, install_hint
 from .errors import UniTalkerError
-from .process import BackendDied, BackendProcess
+from .process import BackendDiedError, BackendProcess
 from .protocol import PROTOCOL_VERSION, Event, Hello
 
 HELLO_TIMEOUT = 30.0  # seconds; the first start from a cold disk with a virus scanner is slow
@@ -99,7 +99,7 @@ class BackendSession:
             self._running().send(line)
 
     def next_event(self, wait: float) -> Event | None:
-        """The next event, or None; `BackendDied` after a crash, and then the process is gone."""
+        """The next event, or None; `BackendDiedError` after a crash, and then the process is gone."""
         with self._noting():
             return self._running().next_event(wait)
 
@@ -131,7 +131,7 @@ class BackendSession:
         """Remember a failure for the status line, and let go of a process that died."""
         try:
             yield
-        except BackendDied as death:
+        except BackendDiedError as death:
             error = self._drop_died(death)
             self.problem = error.message
             raise error from death
@@ -139,7 +139,7 @@ class BackendSession:
             self.problem = error.message
             raise
 
-    def _drop_died(self, death: BackendDied) -> UniTalkerError:
+    def _drop_died(self, death: BackendDiedError) -> UniTalkerError:
         """Clean up after a death; one before hello is a matter of set-up and says what to install."""
         python = self._running().command.python
         if self.hello is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.props import StringProperty
@@ -41,7 +41,7 @@ class UNITALKER_OT_animate(SteppingOperator, properties.SpeechSettings, bpy.type
     bl_idname = "unitalker.animate"
     bl_label = "Animate"
     bl_description = "Make the target speak: writes keys into a new Action; the one before is kept"
-    bl_options = {"UNDO"}
+    bl_options: ClassVar[set[str]] = {"UNDO"}
 
     object: StringProperty(name="Object", description="Mesh with the face; empty: the panel's target", options=set())
     device: properties.device_property("Where the model is computed; if not given, as in the preferences")

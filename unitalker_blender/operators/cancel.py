@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 
 from .stepping import running
@@ -13,7 +15,7 @@ class UNITALKER_OT_cancel(bpy.types.Operator):  # noqa: N801
     bl_idname = "unitalker.cancel"
     bl_label = "Cancel"
     bl_description = "Stop; the scene stays as it was"
-    bl_options = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

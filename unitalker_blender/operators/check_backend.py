@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 
 from .. import backend_session
@@ -46,7 +48,7 @@ class UNITALKER_OT_check_backend(SteppingOperator, bpy.types.Operator):  # noqa:
     bl_idname = "unitalker.check_backend"
     bl_label = "Check Backend"
     bl_description = "Start the backend, list its models, and say what is missing"
-    bl_options = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

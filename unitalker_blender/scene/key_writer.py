@@ -100,7 +100,7 @@ def driven_keys(key: bpy.types.Key) -> set[str]:
 
 
 def _curves(key: bpy.types.Key, motion: Motion, usable: Mapping[str, str]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Weights per shape key within the slider's range (Blender would cut them when it evaluates), and which were cut."""
+    """Weights per shape key, cut at the slider's range as Blender would when it evaluates, and which were cut."""
     column = {name: i for i, name in enumerate(motion.names)}
     curves, clipped = {}, []
     for name, channel in usable.items():

@@ -1,0 +1,49 @@
+"""A fake backend in a folder with a name that is hard to quote, and sounds."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unitalker_blender.client.environment import BackendCommand
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Path:
+    """A folder whose name has spaces, quotes and letters of other scripts."""
+    folder = tmp_path / "it's 测试 ü & co"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def command(awkward: Path) -> BackendCommand:
+    """Starts the fake backend."""
+    (awkward / "backend").mkdir()
+    shutil.copy(Path(__file__).with_name("fake_backend.py"), awkward / "backend/__main__.py")
+    shutil.copytree(REPOSITORY / "assets/rigs", awkward / "assets/rigs")
+    return BackendCommand(Path(sys.executable), awkward)
+
+
+@pytest.fixture
+def make_sound(awkward: Path) -> Callable[[float], Path]:
+    """Writes a wav file of so many seconds."""
+
+    def make(seconds: float) -> Path:
+        path = awkward / f"voice {seconds} 测试.wav"
+        with wave.open(str(path), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(16_000)
+            sound.writeframes(np.zeros(round(seconds * 16_000), np.int16).tobytes())
+        return path
+
+    return make

@@ -1,0 +1,204 @@
+"""A backend without torch: speaks docs/protocol.md, writes a made-up motion, and misbehaves on request.
+
+Copied as `backend/__main__.py` into a folder of its own and started as the real one is. The environment variable
+UNITALKER_FAKE names what goes wrong; the modes are the keys of `MODES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+import wave
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+MODES = {
+    "": "all goes well",
+    "die_before_hello": "exits before its first line",
+    "silent": "never says anything",
+    "noise_before_hello": "the first line is not JSON",
+    "unknown_event": "an event that the protocol does not have",
+    "wrong_protocol": "speaks another version",
+    "no_engines": "torch is missing",
+    "die_after_hello": "exits before it gets a request",
+    "die_on_request": "exits when it gets a request",
+    "die_midway": "exits after some progress",
+    "die_before_result": "exits after it wrote the file, before it says so",
+    "garbage_midway": "writes something that is not JSON while it works",
+    "refuse": "answers with an error event",
+    "slow": "works until it is cancelled",
+    "deaf": "works, and does not listen to cancel",
+    "wrong_fps": "the motion has another frame rate than asked for",
+    "nan": "values that are not numbers",
+    "truncated": "half a file",
+}
+MODE = os.environ.get("UNITALKER_FAKE", "")
+
+HEADS = ("arkit_fake", "mesh_fake")
+REQUEST_KEYS = {
+    "type",
+    "id",
+    "audio",
+    "output",
+    "model",
+    "head",
+    "identity",
+    "fps",
+    "intensity",
+    "smoothing",
+    "device",
+}
+
+
+def channel_names(root: Path) -> list[str]:
+    """51 ARKit names, all but tongueOut, as the bundled head has them."""
+    rig = json.loads((root / "assets/rigs/arkit52.json").read_text(encoding="utf-8"))
+    return [name for name in rig["spellings"] if name != "tongueOut"]
+
+
+def made_up_values(frames: int, channels: int, intensity: float = 1.0) -> np.ndarray:
+    """Weights between 0 and 1 that differ between channels and frames, shape ``(frames, channels)``."""
+    phase = np.arange(frames)[:, None] * 0.4 + np.arange(channels)[None, :] * 0.7
+    return (intensity * (0.5 - 0.5 * np.cos(phase))).astype(np.float32)
+
+
+def say(**event: Any) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def die() -> NoReturn:
+    sys.stderr.write("a line before the end\nthe fake backend gives up\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def hello() -> None:
+    if MODE == "die_before_hello":
+        die()
+    if MODE == "silent":
+        time.sleep(600)
+    if MODE == "noise_before_hello":
+        sys.stdout.write("Welcome to some library!\n")
+    if MODE == "unknown_event":
+        say(type="good_morning")
+    head = {"title": "fake", "fps": 25.0}
+    say(
+        type="hello",
+        protocol=2 if MODE == "wrong_protocol" else 1,
+        version="0.0.1",
+        python="3.11.0",
+        engines=[] if MODE == "no_engines" else ["torch"],
+        devices=["cpu"],
+        models=[
+            {
+                "name": "fake",
+                "path": "/nowhere",
+                "licence": "CC0-1.0",
+                "default_head": HEADS[0],
+                "default_identity": "pivot",
+                "heads": [
+                    {"name": HEADS[0], "kind": "blendshapes", "unit": "weight", "channels": 51, **head},
+                    {"name": HEADS[1], "kind": "vertices", "unit": "m", "channels": 9, **head},
+                ],
+                "identities": ["someone", "pivot"],
+            }
+        ],
+        problems=["torch is not installed."] if MODE == "no_engines" else [],
+    )
+    if MODE == "die_after_hello":
+        die()
+
+
+class Requests:
+    """Lines from stdin, read by a thread so that a cancel arrives while the job runs."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.cancelled: set[int] = set()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            request = json.loads(line)
+            if request["type"] == "cancel" and MODE != "deaf":
+                self.cancelled.add(request["id"])
+            elif request["type"] == "animate":
+                self.jobs.put(request)
+            elif request["type"] == "shutdown":
+                break
+        self.jobs.put(None)
+
+
+def animate(request: dict[str, Any], requests: Requests) -> None:
+    job = request["id"]
+    if set(request) != REQUEST_KEYS or not Path(request["audio"]).is_absolute():
+        say(type="error", id=job, code="protocol.bad_request", message=f"Bad request {request}.", hint="")
+        return
+    if MODE == "die_on_request":
+        die()
+    say(type="progress", id=job, stage="load", done=1, total=1)
+    if MODE == "die_midway":
+        die()
+    if MODE == "garbage_midway":
+        sys.stdout.write("Loading weights: 100%\n")
+    if MODE == "refuse":
+        say(type="error", id=job, code="audio.unreadable", message="This is not a sound file.", hint="Choose another.")
+        return
+    while MODE in ("slow", "deaf"):
+        say(type="progress", id=job, stage="infer", done=1, total=2)
+        time.sleep(0.02)
+        if job in requests.cancelled:
+            say(type="cancelled", id=job)
+            return
+    write_result(job, request)
+
+
+def write_result(job: int, request: dict[str, Any]) -> None:
+    with wave.open(request["audio"]) as sound:
+        duration = sound.getnframes() / sound.getframerate()
+    fps = request["fps"] or 25.0
+    mesh = request["head"] == HEADS[1]
+    names = [f"v{i}.{axis}" for i in range(3) for axis in "xyz"] if mesh else channel_names(Path.cwd())
+    values = made_up_values(max(1, round(duration * fps)), len(names), request["intensity"])
+    if MODE == "nan":
+        values[0, 0] = np.nan
+    if MODE == "wrong_fps":
+        fps = fps + 5.0
+    output = Path(request["output"])
+    with output.open("wb") as file:
+        head = request["head"] or HEADS[0]
+        np.savez(file, values=values, names=np.array(names), fps=fps, unit="m" if mesh else "weight", annotation=head)
+    if MODE == "truncated":
+        output.write_bytes(output.read_bytes()[:100])
+    if MODE == "die_before_result":
+        die()
+    say(
+        type="result",
+        id=job,
+        path=str(output),
+        frames=len(values),
+        fps=fps,
+        duration=duration,
+        head=head,
+        identity=request["identity"] or "pivot",
+        device="cpu",
+        notes=[],
+    )
+
+
+def main() -> None:
+    hello()
+    requests = Requests()
+    while (request := requests.jobs.get()) is not None:
+        animate(request, requests)
+
+
+if __name__ == "__main__":
+    main()
