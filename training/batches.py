@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from training.store import FEATURE_RATE, Entry, Store, samples_of
 
@@ -20,7 +21,9 @@ class Batch:
         head: annotation type of all of it.
         names: of the sequences, for messages.
         speech: (B, F, C) features at 50 Hz, or (B, samples) waveforms when the encoder is trained too.
-        samples: (B,) valid samples of each waveform; ``None`` with features.
+        is_audio: which of the two.
+        lengths: valid features or samples of each sequence.
+        frames: valid frames of each.
         target: (B, T, D).
         mask: bool (B, T), false in the padding.
         identity: (B,) rows of the identity table.
@@ -29,20 +32,21 @@ class Batch:
     head: str
     names: tuple[str, ...]
     speech: Tensor
-    samples: Tensor | None
+    is_audio: bool
+    lengths: tuple[int, ...]
+    frames: tuple[int, ...]
     target: Tensor
     mask: Tensor
     identity: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(
-            self.head,
-            self.names,
-            self.speech.to(device),
-            None if self.samples is None else self.samples.to(device),
-            self.target.to(device),
-            self.mask.to(device),
-            self.identity.to(device),
+        """The same with its tensors on `device`."""
+        return replace(
+            self,
+            speech=self.speech.to(device),
+            target=self.target.to(device),
+            mask=self.mask.to(device),
+            identity=self.identity.to(device),
         )
 
 
@@ -80,24 +84,28 @@ class Loader:
         self._from_audio = from_audio
 
     def load(self, entries: list[Entry], rng: np.random.Generator) -> Batch:
-        """Crops and pads to the longest; `rng` decides on cuts and pivots."""
+        """Crops what is too long and pads to the longest; `rng` decides on cuts and pivots."""
         fps = entries[0].fps
         grid = common_grid(fps)
         longest = max(int(self._crop_seconds * fps) // grid * grid, grid)
-        count = min(longest, max(entry.frames for entry in entries))
-        cuts = [self._cut(entry, count, grid, rng) for entry in entries]
+        cuts = [self._cut(entry, longest, grid, rng) for entry in entries]
         rows = [
             self._pivot if rng.random() < self._pivot_probability else self._rows[entry.identity] for entry in entries
         ]
-        target, mask = _padded([self._store.target(entry)[cut] for entry, cut in zip(entries, cuts, strict=True)], count)
-        speech, samples = self._speech(entries, cuts, count)
+        target = _padded([self._store.target(entry)[cut] for entry, cut in zip(entries, cuts, strict=True)])
+        frames = tuple(cut.stop - cut.start for cut in cuts)
+        read = self._sound if self._from_audio else self._features
+        parts = [read(entry, cut) for entry, cut in zip(entries, cuts, strict=True)]
+        speech = _padded(parts)
         return Batch(
             head=entries[0].head,
             names=tuple(entry.name for entry in entries),
-            speech=speech,
-            samples=samples,
+            speech=speech[..., 0] if self._from_audio else speech,
+            is_audio=self._from_audio,
+            lengths=tuple(len(part) for part in parts),
+            frames=frames,
             target=target,
-            mask=mask,
+            mask=torch.arange(target.shape[1])[None] < torch.tensor(frames)[:, None],
             identity=torch.tensor(rows),
         )
 
@@ -107,20 +115,12 @@ class Loader:
         start = int(rng.integers(places + 1)) * grid
         return slice(start, min(start + count, entry.frames))
 
-    def _speech(self, entries: list[Entry], cuts: list[slice], count: int) -> tuple[Tensor, Tensor | None]:
-        fps = entries[0].fps
-        if not self._from_audio:
-            parts = [
-                self._store.features(entry)[round(cut.start * FEATURE_RATE / fps) : round(cut.stop * FEATURE_RATE / fps)]
-                for entry, cut in zip(entries, cuts, strict=True)
-            ]
-            return _padded(parts, round(count * FEATURE_RATE / fps))[0], None
-        sounds = [
-            self._store.audio(entry)[samples_of(cut.start, fps) : samples_of(cut.stop, fps), None]
-            for entry, cut in zip(entries, cuts, strict=True)
-        ]
-        waveforms, _ = _padded(sounds, samples_of(count, fps))
-        return waveforms[..., 0], torch.tensor([len(sound) for sound in sounds])
+    def _features(self, entry: Entry, cut: slice) -> np.ndarray:
+        rate = FEATURE_RATE / entry.fps
+        return self._store.features(entry)[round(cut.start * rate) : round(cut.stop * rate)]
+
+    def _sound(self, entry: Entry, cut: slice) -> np.ndarray:
+        return self._store.audio(entry)[samples_of(cut.start, entry.fps) : samples_of(cut.stop, entry.fps), None]
 
 
 def common_grid(fps: float) -> int:
@@ -128,12 +128,6 @@ def common_grid(fps: float) -> int:
     return Fraction(fps / FEATURE_RATE).limit_denominator(1000).numerator
 
 
-def _padded(parts: list[np.ndarray], length: int) -> tuple[Tensor, Tensor]:
-    """(B, length, C) float32 with zeros behind each part, and the bool mask (B, length) of what is real."""
-    joined = torch.zeros(len(parts), length, parts[0].shape[1])
-    mask = torch.zeros(len(parts), length, dtype=torch.bool)
-    for row, part in enumerate(parts):
-        part = part[:length]
-        joined[row, : len(part)] = torch.from_numpy(np.asarray(part, np.float32))
-        mask[row, : len(part)] = True
-    return joined, mask
+def _padded(parts: list[np.ndarray]) -> Tensor:
+    """(B, longest, C) float32 with zeros behind each part."""
+    return pad_sequence([torch.from_numpy(np.asarray(part, np.float32)) for part in parts], batch_first=True)

@@ -255,12 +255,14 @@ class Recipe(_Section):
     checkpoint_minutes: float = Field(default=5.0, gt=0)
 
     @model_validator(mode="after")
-    def _unique_data(self) -> Recipe:
+    def _consistent(self) -> Recipe:
         names = [data.name for data in self.data]
         if len(set(names)) != len(names):
             raise ValueError("two data sets have the same name")
         if not self.heads:
             raise ValueError("at least one head is needed")
+        if self.decoder.interpolate_position == 0:
+            raise ValueError("features are stored at 50 Hz, so the frequency adaptor cannot sit before the encoder")
         return self
 
 

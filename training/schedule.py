@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from backend.model.unitalker import UniTalker
 from training.config import JointStage, Optimiser, Stage
 
 ENCODER_PREFIX = "audio_encoder."
+_WEIGHT_DEVIATION = 0.1
+"""Typical standard deviation of a blendshape weight, the unit for which learning rates are given."""
 _WARM_UP_SHARE = 0.1
 _FIRST_FRACTION = 1 / 25
 _LAST_FRACTION = 1e-4
@@ -33,16 +36,23 @@ def rate_factor(step: int, steps: int, settings: Optimiser) -> float:
     return _half_cosine(1.0, _LAST_FRACTION, (step - peak) / max(steps - 1 - peak, 1))
 
 
-def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
+def make_optimiser(model: UniTalker, stage: Stage) -> torch.optim.Optimizer:
     """A fresh optimiser over what the stage trains; everything else is frozen.
 
-    Each parameter group remembers its peak rate as ``peak``.
+    Adam's steps have the size of the learning rate whatever the unit. PCA coefficients in metres are small numbers,
+    so their heads get a rate that is smaller in proportion. Each parameter group remembers its peak rate as ``peak``.
     """
     trained = {name for name, _ in model.named_parameters() if _is_trained(name, stage)}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trained)
     settings = stage.optimiser
-    groups = [_group(model, [n for n in trained if not n.startswith(ENCODER_PREFIX)], settings.learning_rate)]
+    scales = {f"out_head_dict.{head}.": _output_scale(pca.feat_std) for head, pca in model.pca_layer_dict.items()}
+    groups = [
+        _group(model, [name for name in trained if name.startswith(prefix)], settings.learning_rate * scale)
+        for prefix, scale in scales.items()
+    ]
+    plain = [name for name in trained if not name.startswith((ENCODER_PREFIX, *scales))]
+    groups.append(_group(model, plain, settings.learning_rate))
     if isinstance(stage, JointStage):
         encoder = [name for name in trained if name.startswith(ENCODER_PREFIX)]
         groups.append(_group(model, encoder, stage.encoder_learning_rate))
@@ -66,6 +76,11 @@ def _is_trained(name: str, stage: Stage) -> bool:
         return True
     layer = re.search(r"\.layers\.(\d+)\.", name)
     return isinstance(stage, JointStage) and layer is not None and int(layer.group(1)) >= stage.first_layer
+
+
+def _output_scale(deviations: Tensor) -> float:
+    """How large PCA coefficients are beside blendshape weights."""
+    return float(deviations.square().mean().sqrt()) / _WEIGHT_DEVIATION
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
@@ -32,7 +32,7 @@ from training.checkpoint import (
 from training.config import Recipe, Stage
 from training.losses import SumOf
 from training.schedule import make_optimiser, rate_factor, set_rate
-from training.store import Entry, Store
+from training.store import Store
 
 CHECKPOINT = "checkpoint.pt"
 _STAGES: tuple[StageName, ...] = ("warm_up", "joint")
@@ -186,8 +186,12 @@ class Trainer:
         return value
 
     def _loss(self, batch: Batch) -> Tensor:
-        features = batch.speech if batch.samples is None else self._model.encode(batch.speech, batch.samples)
-        prediction = self._model.decode(features, batch.target.shape[1], batch.identity, batch.head)
+        features, counts = batch.speech, batch.lengths
+        if batch.is_audio:
+            # One by one: how many features a sound gives is the encoder's affair.
+            parts = [self._model.encode(sound[None, :n])[0] for sound, n in zip(features, counts, strict=True)]
+            features, counts = pad_sequence(parts, batch_first=True), tuple(len(part) for part in parts)
+        prediction = self._model.decode(features, batch.frames, batch.identity, batch.head, counts)
         return self._losses[batch.head](prediction, batch.target, batch.mask)
 
     @torch.inference_mode()
@@ -225,8 +229,3 @@ class Trainer:
             self._path,
         )
         self._saved = time.monotonic()
-
-
-def entry_seconds(entries: list[Entry]) -> float:
-    """Length of sequences together."""
-    return sum(entry.frames / entry.fps for entry in entries)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from backend.errors import UniTalkerError
@@ -73,6 +74,32 @@ def save_encoder(weights: WhisperEncoderWeights, path: Path) -> None:
     partial = path.with_name(path.name + ".part")
     save_file(tensors, partial, metadata={"format": "pt", "config": json.dumps(weights.config)})
     partial.replace(path)
+
+
+def load_encoder(sources: Sequence[str], layers: int) -> WhisperEncoderWeights:
+    """The encoder of a recipe: a file that `save_encoder` wrote, or what `read_encoder` reads.
+
+    Raises:
+        UniTalkerError: unreadable, or with another number of layers.
+    """
+    path = Path(sources[0])
+    if path.suffix != ".safetensors":
+        return read_encoder(sources, layers)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            config = json.loads(file.metadata()["config"])
+            state = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UniTalkerError(
+            "encoder.unreadable",
+            f"{path} is not an encoder file ({error}).",
+            "Write one with unitalker train encoder PACKAGE OUT.safetensors.",
+        ) from error
+    if config["encoder_layers"] != layers:
+        raise UniTalkerError(
+            "encoder.layers", f"{path} has {config['encoder_layers']} layers; the recipe asks for {layers}."
+        )
+    return WhisperEncoderWeights(state, config)
 
 
 def _model_files(source: str) -> list[Path]:

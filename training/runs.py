@@ -1,0 +1,218 @@
+"""A run folder: recipe, PCA, log and checkpoint of one training, and how it is begun and taken up again.
+
+``recipe.yaml``, ``run.json`` (where data and stored features are), ``pca/TYPE.npz``, ``log.jsonl`` (a line per epoch)
+and ``checkpoint.pt``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import yaml
+
+from backend.annotation import Annotation
+from backend.errors import UniTalkerError
+from backend.model.spec import EncoderSpec, HeadSpec, ModelSpec
+from backend.model.unitalker import UniTalker
+from training.checkpoint import Checkpoint, load_checkpoint
+from training.config import Recipe
+from training.datasets.corpus import Corpus
+from training.objective import losses_by_head
+from training.pca import PcaBasis, fit_pca
+from training.sequences import Sequence, evaluation_sequences, training_sequences
+from training.store import Progress, Store, build_store, fingerprint
+from training.trainer import CHECKPOINT, Material
+from training.whisper_source import WhisperEncoderWeights, load_encoder
+
+_PCA_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run's data are.
+
+    Attributes:
+        data_root: folder of the data sets.
+        cache: folder for stored features, shared by runs.
+    """
+
+    data_root: Path
+    cache: Path
+
+
+def begin(
+    recipe: Recipe, run: Path, places: Places, device: torch.device, progress: Callable[[str], Progress]
+) -> Material:
+    """Prepares a training: reads the encoder, fits the PCA, stores the features, weighs the losses.
+
+    Args:
+        recipe: settings.
+        run: new folder.
+        places: of data and stored features.
+        device: for the encoder.
+        progress: gives, for the name of a stage of work, what is told about its progress.
+
+    Raises:
+        UniTalkerError: the folder holds another run, or the data are wrong.
+    """
+    if (run / CHECKPOINT).exists():
+        raise UniTalkerError(
+            "run.exists",
+            f"{run} holds a run already.",
+            f"Go on with unitalker train resume {run}, or use another --out.",
+        )
+    corpus = Corpus(recipe, places.data_root)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    (run / "run.json").write_text(json.dumps({name: str(path.resolve()) for name, path in asdict(places).items()}))
+    encoder = load_encoder(recipe.encoder.source, recipe.encoder.layers)
+    bases = _fit_bases(recipe, corpus, run)
+    spec = model_spec(recipe, corpus, encoder, bases)
+    torch.manual_seed(recipe.seed)
+    model = UniTalker(spec)
+    _load_encoder_weights(model, encoder)
+    for type_name, basis in bases.items():
+        _load_basis(model, type_name, basis)
+    return _material(recipe, spec, model, corpus, run, places, device, progress)
+
+
+def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]) -> tuple[Material, Checkpoint]:
+    """Prepares to go on with a run; stored features that are gone are computed again."""
+    checkpoint = load_checkpoint(run / CHECKPOINT)
+    places = read_places(run)
+    model = UniTalker(checkpoint.spec)
+    model.load_state_dict(checkpoint.model)
+    corpus = Corpus(checkpoint.recipe, places.data_root)
+    return _material(checkpoint.recipe, checkpoint.spec, model, corpus, run, places, device, progress), checkpoint
+
+
+def read_places(run: Path) -> Places:
+    """Where the data of a run are.
+
+    Raises:
+        UniTalkerError: the folder is not a run.
+    """
+    try:
+        content = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return Places(Path(content["data_root"]), Path(content["cache"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise UniTalkerError("run.not_found", f"{run} is not the folder of a run ({error}).") from error
+
+
+def model_spec(recipe: Recipe, corpus: Corpus, encoder: WhisperEncoderWeights, bases: dict[str, PcaBasis]) -> ModelSpec:
+    """What the network of a recipe is made of."""
+    heads = []
+    for type_name, annotation in corpus.annotations.items():
+        head, basis = recipe.heads[type_name], bases.get(type_name)
+        components = None if basis is None else len(basis.components)
+        heads.append(
+            HeadSpec(annotation=annotation, layers=head.layers, components=components, stored_components=components)
+        )
+    return ModelSpec(
+        encoder=EncoderSpec(kind="whisper", config=encoder.config, final_layer_norm=recipe.encoder.final_layer_norm),
+        decoder=recipe.decoder,
+        heads=tuple(heads),
+        identities=corpus.identities,
+    )
+
+
+def store_for(
+    sequences: Callable[[], Iterable[Sequence]],
+    name: str,
+    recipe: Recipe,
+    model: UniTalker,
+    places: Places,
+    device: torch.device,
+    progress: Progress,
+) -> Store:
+    """Stored features of sequences, computed unless a run with the same data and encoder did.
+
+    Args:
+        sequences: only called when they have to be encoded.
+        name: of the split.
+        recipe: what the sequences depend on becomes part of the store's name.
+        model: encodes.
+        places: of data and stored features.
+        device: where to compute.
+        progress: of the encoding.
+    """
+    parts = {"data", "encoder", "joining", "augmentation", "silence", "seed"}
+    inputs = recipe.model_dump_json(include=parts)
+    mouth = ",".join(recipe.loss.mouth_prefixes)
+    folder = places.cache / f"{name}-{fingerprint(inputs, mouth, str(places.data_root.resolve()))}"
+    if (folder / "index.json").is_file():
+        return Store(folder)
+    return build_store(folder, sequences(), model.to(device), device, progress)
+
+
+def _material(
+    recipe: Recipe,
+    spec: ModelSpec,
+    model: UniTalker,
+    corpus: Corpus,
+    run: Path,
+    places: Places,
+    device: torch.device,
+    progress: Callable[[str], Progress],
+) -> Material:
+    stores = [
+        store_for(make, name, recipe, model, places, device, progress(f"encode {name}"))
+        for name, make in (
+            ("train", lambda: training_sequences(corpus, recipe)),
+            ("val", lambda: evaluation_sequences(corpus, recipe, "val")),
+        )
+    ]
+    bases = {path.stem: PcaBasis.load(path) for path in (run / "pca").glob("*.npz")}
+    return Material(
+        recipe=recipe,
+        spec=spec,
+        model=model,
+        losses=losses_by_head(recipe, corpus.annotations, stores[0], bases),
+        training=stores[0],
+        validation=stores[1],
+    )
+
+
+def _fit_bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:
+    bases = {}
+    for type_name, head in recipe.heads.items():
+        if head.components is not None:
+            annotation = corpus.annotations[type_name]
+            bases[type_name] = fit_pca(
+                lambda annotation=annotation: _motions(corpus, annotation),
+                components=head.components,
+                batch_size=_PCA_BATCH,
+                seed=recipe.seed,
+            )
+            (run / "pca").mkdir(exist_ok=True)
+            bases[type_name].save(run / "pca" / f"{type_name}.npz")
+    return bases
+
+
+def _motions(corpus: Corpus, annotation: Annotation) -> Iterable[object]:
+    for name in corpus.names:
+        if corpus.annotation_of(name) == annotation:
+            for clip in corpus.clips(name, "train"):
+                yield clip.motion
+
+
+def _load_encoder_weights(model: UniTalker, encoder: WhisperEncoderWeights) -> None:
+    state = {name: torch.from_numpy(array) for name, array in encoder.state.items()}
+    model.audio_encoder.load_state_dict(state)
+
+
+def _load_basis(model: UniTalker, type_name: str, basis: PcaBasis) -> None:
+    components = torch.from_numpy(basis.components)
+    model.pca_layer_dict[type_name].load_state_dict(
+        {
+            "feat_to_data": components,
+            "data_to_feat": components.T.contiguous(),
+            "data_bias": torch.from_numpy(basis.mean),
+            "feat_mean": torch.from_numpy(basis.coefficient_mean),
+            "feat_std": torch.from_numpy(basis.coefficient_std),
+        }
+    )
