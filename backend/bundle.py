@@ -1,0 +1,168 @@
+"""Model folders in and out: `model.json`, `model.safetensors`, `MODEL_CARD.md`. No pickles, no code from files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from backend.bundle_manifest import CARD_FILE, MANIFEST_FILE, WEIGHTS_FILE, Manifest, find_bundle
+from backend.errors import UniTalkerError
+from backend.model.unitalker import UniTalker
+
+StoredType = Literal["float16", "float32"]
+
+# Kept once on disk: the other is its transpose.
+_DERIVED_SUFFIX = ".data_to_feat"
+_SOURCE_SUFFIX = ".feat_to_data"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready to run.
+
+    Attributes:
+        folder: where it came from.
+        manifest: names, heads, identities, licence.
+        model: in evaluation mode on `device`, computing in float32.
+    """
+
+    folder: Path
+    manifest: Manifest
+    model: UniTalker
+    device: torch.device
+
+    def identity_index(self, name: str | None) -> int:
+        """Row of the identity table; ``None`` is the default identity.
+
+        Raises:
+            UniTalkerError: ``model.unknown_identity`` with the names that exist.
+        """
+        name = name or self.manifest.default_identity
+        identities = self.manifest.spec.identities
+        if name not in identities:
+            raise UniTalkerError(
+                "model.unknown_identity",
+                f"{self.manifest.name} has no identity {name!r}.",
+                f"It has: {', '.join(identities)}.",
+            )
+        return identities.index(name)
+
+    def head_name(self, name: str | None) -> str:
+        """The head's annotation type; ``None`` is the default head.
+
+        Raises:
+            UniTalkerError: ``model.unknown_head`` with the names that exist.
+        """
+        name = name or self.manifest.default_head
+        heads = [head.annotation.type_name for head in self.manifest.spec.heads]
+        if name not in heads:
+            raise UniTalkerError(
+                "model.unknown_head", f"{self.manifest.name} has no head {name!r}.", f"It has: {', '.join(heads)}."
+            )
+        return name
+
+
+def load_bundle(name_or_path: str | Path, device: str | torch.device = "cpu") -> Bundle:
+    """Load a bundle by name or folder.
+
+    Raises:
+        UniTalkerError: ``model.not_found``; ``model.unreadable``, naming the first tensor that is not as expected.
+    """
+    entry = find_bundle(name_or_path)
+    weights = entry.folder / WEIGHTS_FILE
+    try:
+        tensors = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise UniTalkerError(
+            "model.unreadable", f"{weights} cannot be read: {error}.", "Copy the model again."
+        ) from error
+    model = UniTalker(entry.manifest.spec)
+    load_tensors(model, tensors, weights)
+    model.eval().to(device)
+    return Bundle(entry.folder, entry.manifest, model, torch.device(device))
+
+
+def load_tensors(model: UniTalker, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Fill `model` from tensors under official names, in float32; every one of them, and nothing else.
+
+    Raises:
+        UniTalkerError: ``model.unreadable`` with the first offending tensor and what was expected.
+    """
+    state = {name: tensor.float() for name, tensor in tensors.items()}
+    for name in list(state):
+        if name.endswith(_SOURCE_SUFFIX):
+            state[name.removesuffix(_SOURCE_SUFFIX) + _DERIVED_SUFFIX] = state[name].T
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name not in state:
+            raise _bad_tensor(source, name, f"is missing; expected shape {tuple(tensor.shape)}")
+        if state[name].shape != tensor.shape:
+            raise _bad_tensor(source, name, f"has shape {tuple(state[name].shape)}; expected {tuple(tensor.shape)}")
+        if not torch.isfinite(state[name]).all():
+            raise _bad_tensor(source, name, "has values that are not finite; expected finite numbers")
+    for name in state:
+        if name not in expected:
+            raise _bad_tensor(source, name, "is not part of this model")
+    model.load_state_dict(state)
+
+
+def save_bundle(
+    model: UniTalker, manifest: Manifest, folder: Path, card: str, stored_type: StoredType = "float16"
+) -> None:
+    """Write a bundle; the folder appears whole or not at all, and replaces one that is there.
+
+    Args:
+        folder: its name should be the model's.
+        card: the model card, Markdown.
+        stored_type: of the tensors on disk.
+
+    Raises:
+        UniTalkerError: ``output.unwritable``.
+    """
+    dtype = torch.float16 if stored_type == "float16" else torch.float32
+    tensors = {
+        name: tensor.detach().cpu().to(dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith(_DERIVED_SUFFIX)
+    }
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise _bad_tensor(folder, name, f"has values that {stored_type} cannot hold")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            save_file(tensors, partial / WEIGHTS_FILE)
+            (partial / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+            partial.chmod(0o755)
+            _replace_folder(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise UniTalkerError(
+            "output.unwritable", f"{folder} cannot be written: {error}.", "Choose another folder."
+        ) from error
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    if target.exists():
+        old = new.with_name(new.name + "-old")
+        target.replace(old)
+        new.replace(target)
+        shutil.rmtree(old)
+    else:
+        new.replace(target)
+
+
+def _bad_tensor(source: Path, name: str, problem: str) -> UniTalkerError:
+    return UniTalkerError("model.unreadable", f"{source}: tensor {name} {problem}.", "This is not the model it says.")

@@ -1,0 +1,137 @@
+"""`model.json` of a bundle, and where bundles are looked for. Imports no torch: `hello` comes before it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.errors import UniTalkerError
+from backend.model.spec import PIVOT, ModelSpec
+
+SCHEMA = 1
+MANIFEST_FILE = "model.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "MODEL_CARD.md"
+
+MODELS_VARIABLE = "UNITALKER_MODELS"
+
+
+class Manifest(BaseModel):
+    """What is known of a model without its weights.
+
+    Attributes:
+        schema_version: of this file's form.
+        name: of the model; the folder has the same.
+        title: what a person reads in a list.
+        licence: of the weights, as an SPDX expression or a sentence.
+        default_head: annotation type used when none is asked for.
+        default_identity: identity used when none is asked for.
+        provenance: what it was made from: data sets, recipe, versions, source file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    version: str
+    title: str
+    licence: str
+    spec: ModelSpec
+    default_head: str
+    default_identity: str = PIVOT
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    def model_post_init(self, _context: object) -> None:
+        self.spec.head(self.default_head)
+        if self.default_identity not in self.spec.identities:
+            raise ValueError(f"default identity {self.default_identity!r} is not in the identity table")
+
+
+@dataclass(frozen=True)
+class BundleEntry:
+    """A bundle found on disk, not loaded."""
+
+    folder: Path
+    manifest: Manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `model.json`.
+
+    Raises:
+        UniTalkerError: ``model.not_found``, ``model.unreadable``.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise UniTalkerError(
+            "model.not_found", f"{folder} holds no {MANIFEST_FILE}.", "A model is a folder with model.json in it."
+        )
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UniTalkerError("model.unreadable", f"{path} cannot be read: {error}.", "Copy the model again.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA:
+        raise UniTalkerError(
+            "model.unreadable",
+            f"{path} has schema version {version}; this program knows {SCHEMA}.",
+            "Update UniTalker.",
+        )
+    try:
+        return Manifest.model_validate(data)
+    except (ValidationError, KeyError) as error:
+        raise UniTalkerError(
+            "model.unreadable", f"{path}: {_first_problem(error)}.", "Copy the model again."
+        ) from error
+
+
+def search_path() -> list[Path]:
+    """Folders that hold bundles: `assets/models` beside this package, then those of ``UNITALKER_MODELS``."""
+    own = Path(__file__).resolve().parent.parent / "assets" / "models"
+    return [own, *(Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part)]
+
+
+def list_bundles() -> tuple[list[BundleEntry], list[str]]:
+    """Every bundle on the search path, and in words what could not be read."""
+    entries: dict[str, BundleEntry] = {}
+    problems = []
+    for root in search_path():
+        for path in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+            try:
+                manifest = read_manifest(path.parent)
+            except UniTalkerError as error:
+                problems.append(str(error))
+                continue
+            # As with PATH, the first of a name is the one that is used.
+            entries.setdefault(manifest.name, BundleEntry(path.parent, manifest))
+    return list(entries.values()), problems
+
+
+def find_bundle(name_or_path: str | Path) -> BundleEntry:
+    """A bundle by the path of its folder or by its name.
+
+    Raises:
+        UniTalkerError: ``model.not_found`` with what there is, ``model.unreadable``.
+    """
+    folder = Path(name_or_path)
+    if (folder / MANIFEST_FILE).is_file():
+        return BundleEntry(folder, read_manifest(folder))
+    entries, problems = list_bundles()
+    for entry in entries:
+        if entry.manifest.name == str(name_or_path):
+            return entry
+    there = ", ".join(entry.manifest.name for entry in entries) or "none"
+    hint = " ".join([f"Models here: {there}.", f"Others are found through {MODELS_VARIABLE}.", *problems])
+    raise UniTalkerError("model.not_found", f"There is no model {str(name_or_path)!r}.", hint)
+
+
+def _first_problem(error: ValidationError | KeyError) -> str:
+    if isinstance(error, KeyError):
+        return str(error.args[0])
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'model'}: {first['msg']}"

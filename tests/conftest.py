@@ -1,0 +1,31 @@
+"""Options and fixtures that every test folder shares; imports nothing that only one environment has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run tests that take minutes")
+    parser.addoption("--gui", action="store_true", help="also run tests that need a window system")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for marker in ("slow", "gui"):
+        if not config.getoption(f"--{marker}"):
+            skip = pytest.mark.skip(reason=f"needs --{marker}")
+            for item in items:
+                if marker in item.keywords:
+                    item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real voices, heads and recordings beside the checkout, which a user does not have."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared")
+    return SHARED
