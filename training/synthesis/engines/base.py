@@ -1,0 +1,117 @@
+"""The interface of a speech engine, and how phone durations become a timeline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+import soxr
+
+from backend.audio import SAMPLE_RATE
+from backend.errors import UniTalkerError
+from training.synthesis.phones import SILENCE, is_known, split_symbol
+from training.synthesis.phoniser import Unit
+from training.synthesis.text import Sentence
+from training.synthesis.timeline import Phone, Timeline, Utterance
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a voice comes from: for the manifest. `licence` is an SPDX identifier or the name of the terms."""
+
+    title: str
+    licence: str
+    origin: str
+
+
+class Engine(Protocol):
+    """A text-to-speech engine that knows when each phone sounds.
+
+    Attributes:
+        name: part of the identity ``synthetic_<name>_<voice>``.
+        source: licence and origin of its voices.
+        languages: codes it can speak.
+        voices: names of its voices.
+    """
+
+    name: str
+    source: Source
+    languages: tuple[str, ...]
+    voices: tuple[str, ...]
+
+    def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
+        """Speaks a sentence at a speed drawn from `rng`; phone times are calibrated against the sound.
+
+        Raises:
+            UniTalkerError: the engine is not installed or cannot speak this.
+        """
+        ...
+
+
+def require(module: str) -> ModuleType:
+    """Imports a module of the extra ``synthesis``.
+
+    Raises:
+        UniTalkerError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UniTalkerError(
+            "synthesis.missing_package",
+            f"The Python package {module!r} is not installed.",
+            "Install the extra: pip install 'unitalker-blender[synthesis]'.",
+        ) from error
+
+
+def at_speech_rate(samples: np.ndarray, rate: int) -> np.ndarray:
+    """float32 (n,) at 16 kHz from mono samples at `rate`."""
+    mono = np.asarray(samples, np.float32).reshape(-1)
+    return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), np.float32)
+
+
+def phones_from_durations(
+    units: Sequence[Unit], tokens_per_unit: Sequence[int], durations: np.ndarray, start: float
+) -> Timeline:
+    """Timeline of the units of a neural voice.
+
+    Args:
+        units: of the sentence.
+        tokens_per_unit: how many of the voice's tokens spell each unit.
+        durations: seconds of each token, (sum of `tokens_per_unit`,).
+        start: time of the first token, seconds.
+
+    Returns:
+        One or more phones per unit; spaces lengthen the phone before them, units without tokens are left out.
+
+    Raises:
+        ValueError: counts and durations do not match, or a unit has no known articulation.
+    """
+    if sum(tokens_per_unit) != len(durations):
+        raise ValueError(f"{sum(tokens_per_unit)} tokens have {len(durations)} durations")
+    phones: list[Phone] = []
+    clock, position = start, 0
+    for unit, count in zip(units, tokens_per_unit, strict=True):
+        end = clock + float(durations[position : position + count].sum())
+        position += count
+        if not unit.symbol:
+            if phones:
+                last = phones.pop()
+                phones.append(Phone(last.start, end, last.symbol))
+        elif count:
+            phones.extend(_phones_of(unit, clock, end))
+        clock = end
+    return tuple(phones)
+
+
+def _phones_of(unit: Unit, start: float, end: float) -> list[Phone]:
+    symbols = [unit.symbol] if unit.symbol == SILENCE else split_symbol(unit.symbol)
+    unknown = [symbol for symbol in symbols if not is_known(symbol)]
+    if unknown:
+        raise ValueError(f"no articulation is known for {unknown[0]!r}")
+    edges = np.linspace(start, end, len(symbols) + 1)
+    return [Phone(float(a), float(b), s) for a, b, s in zip(edges[:-1], edges[1:], symbols, strict=True)]
