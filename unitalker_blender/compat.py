@@ -9,6 +9,9 @@ import bpy
 HAS_AUDIO: bool = bpy.app.build_options.audaspace
 """Whether this Blender can make sound strips; the `bpy` module 4.2 from the package registry cannot."""
 
+RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path property that may begin with "//"; without them 4.5 and later warn of it."""
+
 
 def new_fcurve_action(key: bpy.types.Key, name: str) -> tuple[bpy.types.Action, Any, Any]:
     """A new Action, not yet assigned, that animates `key`: the Action, its f-curve collection, its slot or None."""

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import StringProperty
 
 from . import __package__ as base_package
-from . import backend_session, properties
+from . import backend_session, compat, properties
 from .client.environment import PYTHON_VARIABLE
 
 
@@ -18,6 +18,7 @@ class UniTalkerPreferences(bpy.types.AddonPreferences):
     python: StringProperty(
         name="Python",
         subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
         description=f"Python that runs the backend and has torch; empty: {PYTHON_VARIABLE} or a development checkout",
     )
     device: properties.device_property("Where the model is computed")

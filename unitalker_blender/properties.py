@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from . import backend_session
+from . import backend_session, compat
 from .client.protocol import ModelInfo
 
 DEVICES = (
@@ -50,7 +50,10 @@ class SpeechSettings:
     """How a sound is turned into motion. Names are stored as text, so a file keeps them without the backend."""
 
     filepath: StringProperty(
-        name="Sound", subtype="FILE_PATH", description="What the face says: wav, flac, ogg or mp3", options=set()
+        name="Sound",
+        subtype="FILE_PATH",
+        description="What the face says: wav, flac, ogg or mp3",
+        options=compat.RELATIVE_PATH,
     )
     model: StringProperty(
         name="Model", description="Model folder by name; empty for the first one", search=_search_models, options=set()

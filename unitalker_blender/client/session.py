@@ -137,6 +137,8 @@ class BackendSession:
             raise error from death
         except UniTalkerError as error:
             self.problem = error.message
+            if error.code == "protocol.bad_event":
+                self.kill()  # a stream that is out of step stays so, and its job may still run
             raise
 
     def _drop_died(self, death: BackendDiedError) -> UniTalkerError:

@@ -1,0 +1,142 @@
+"""Registration, the panel, and the check of the backend."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+
+import unitalker_blender
+from tests.blender.conftest import animate
+from unitalker_blender import backend_session, panels, properties
+from unitalker_blender.operators import stepping
+
+
+class Layout:
+    """Records what a panel draws."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.drawn: list[str] = []
+        self.enabled = True
+
+    def prop(self, _data: Any, name: str, **options: Any) -> None:
+        self.drawn.append(name)
+        self.texts.append(options.get("placeholder", ""))
+
+    def operator(self, name: str, **_options: Any) -> None:
+        self.drawn.append(name)
+
+    def label(self, text: str = "", **_options: Any) -> None:
+        self.texts.append(text)
+
+    def progress(self, factor: float, text: str) -> None:
+        self.drawn.append(f"progress {factor:.2f}")
+        self.texts.append(text)
+
+    def row(self, **_options: Any) -> Layout:
+        return self
+
+    column = row
+
+
+def draw() -> Layout:
+    layout = Layout()
+    region = SimpleNamespace(width=300, type="UI")
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        active_object=bpy.context.active_object,
+        preferences=bpy.context.preferences,
+        region=region,
+    )
+    panels.UNITALKER_PT_speech.draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+def test_registers_again_after_it_was_unregistered() -> None:
+    for _ in range(2):
+        unitalker_blender.unregister()
+        assert not hasattr(bpy.types.Scene, "unitalker")
+        assert not hasattr(bpy.types, "UNITALKER_OT_animate")
+        unitalker_blender.register()
+        assert bpy.context.scene.unitalker.intensity == 1.0
+
+
+@pytest.mark.usefixtures("fake")
+def test_unregistering_ends_the_backend(face, make_sound) -> None:
+    animate(filepath=make_sound(0.5))
+    pid = backend_session.get().pid
+    unitalker_blender.unregister()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    unitalker_blender.register()
+
+
+@pytest.mark.usefixtures("fake")
+def test_panel_says_why_the_button_is_grey(make_face) -> None:
+    assert "No object is selected." in " ".join(draw().texts)
+    make_face("Cube", ())
+    assert "'Cube' has no shape keys." in " ".join(draw().texts)
+    make_face()
+    assert "Choose a sound file." in " ".join(draw().texts)
+    bpy.context.scene.unitalker.filepath = "/voice.wav"
+    texts = draw().texts
+    assert "Face: 51 of 52 ARKit shapes" in texts
+    assert "Choose" not in " ".join(texts)
+
+
+@pytest.mark.usefixtures("fake")
+def test_panel_offers_every_setting() -> None:
+    drawn = draw().drawn
+    for name in ("target", *properties.SpeechSettings.__annotations__):
+        assert name in drawn
+    assert "unitalker.animate" in drawn
+
+
+def test_panel_shows_progress_and_cancel_instead_of_the_button(monkeypatch) -> None:
+    monkeypatch.setattr(stepping, "_running", SimpleNamespace(fraction=0.25, text="Animating"))
+    layout = draw()
+    assert "progress 0.25" in layout.drawn
+    assert "unitalker.cancel" in layout.drawn
+    assert "unitalker.animate" not in layout.drawn
+    monkeypatch.setattr(stepping, "_running", None)
+
+
+def test_panel_of_an_incomplete_installation_still_draws(face, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(backend_session, "ADDON_FOLDER", tmp_path / "addon")
+    assert "unitalker.check_backend" in draw().drawn
+
+
+@pytest.mark.usefixtures("fake")
+def test_check_fills_the_lists() -> None:
+    settings = bpy.context.scene.unitalker
+    assert properties._search_models(settings, bpy.context, "") == []
+    assert bpy.ops.unitalker.check_backend() == {"FINISHED"}
+    assert properties._search_models(settings, bpy.context, "FAK") == ["fake"]
+    assert properties._search_heads(settings, bpy.context, "") == [("arkit_fake", "fake"), ("mesh_fake", "fake")]
+    assert properties._search_heads(settings, bpy.context, "mesh") == [("mesh_fake", "fake")]
+    assert properties._search_identities(settings, bpy.context, "") == ["someone", "pivot"]
+    settings.model = "another"
+    assert properties._search_heads(settings, bpy.context, "") == []
+    assert "ready (cpu)" in " ".join(draw().texts)
+
+
+def test_failed_check_says_what_to_do_and_the_panel_shows_it(fake) -> None:
+    fake("no_engines")
+    with pytest.raises(RuntimeError, match="pip install"):
+        bpy.ops.unitalker.check_backend()
+    assert any("torch is not installed" in text for text in draw().texts)
+
+
+def test_settings_survive_saving(tmp_path) -> None:
+    settings = bpy.context.scene.unitalker
+    settings.head, settings.identity, settings.intensity = "arkit", "someone", 0.5
+    path = str(tmp_path / "settings.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    settings = bpy.context.scene.unitalker
+    assert (settings.head, settings.identity, settings.intensity) == ("arkit", "someone", 0.5)
