@@ -101,9 +101,7 @@ def _read_template(path: Path, data_set: DataSet, annotation: Annotation) -> np.
     return values * np.float32(annotation.scale)
 
 
-def _checked(
-    path: Path, name: str, array: np.ndarray, shape: tuple[int, ...], annotation: Annotation
-) -> np.ndarray:
+def _checked(path: Path, name: str, array: np.ndarray, shape: tuple[int, ...], annotation: Annotation) -> np.ndarray:
     if array.shape != shape:
         raise _bad(path, f"{name} has shape {array.shape}; {annotation.type_name} needs {shape}")
     if not np.issubdtype(array.dtype, np.floating):
