@@ -1,0 +1,1 @@
+"""Speed and memory, printed as tables by `build.py bench`; never asserted on a clock."""
