@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backend.bundle_manifest import BundleEntry, find_bundle
 from backend.model.spec import HeadSpec
-from backend.official_release import annotations, identity_names
+from backend.official_release import identity_names, released_annotations
 
 Rows = list[tuple[str, str]]
 
@@ -46,7 +46,7 @@ def _checkpoint_rows(path: Path) -> Rows:
     from backend.official_checkpoint import HeadContents, read_checkpoint, read_contents
 
     def describe(head: HeadContents) -> str:
-        annotation = annotations().get(head.type_name)
+        annotation = released_annotations().get(head.type_name)
         if annotation is None:
             return f"{head.width} numbers, not an annotation type of the release"
         text = f"{annotation.dim} channels at {annotation.fps:g} fps ({annotation.kind})"

@@ -24,7 +24,7 @@ from backend.official_checkpoint import (
     read_contents,
     without_head,
 )
-from backend.official_release import annotations, identity_names
+from backend.official_release import identity_names, released_annotations
 from backend.official_resources import PCA_FILE, TEMPLATE_FILE, expected_files, find_pca, find_template
 
 _LICENCE = "as the UniTalker release: code Apache-2.0, data sets under terms of their own"
@@ -113,7 +113,7 @@ def _gather_heads(
 
 def _basis(head: HeadContents, root: Path | None) -> dict[str, Tensor]:
     """PCA buffers from the file, where the checkpoint needs them and carries none."""
-    annotation = annotations().get(head.type_name)
+    annotation = released_annotations().get(head.type_name)
     if annotation is None or head.stored_components or head.width == annotation.dim or annotation.kind != "vertices":
         return {}
     arrays = find_pca(root, annotation)
@@ -126,7 +126,7 @@ def _why_not(head: HeadContents, basis: dict[str, Tensor], source: Path) -> str 
     Raises:
         UniTalkerError: its tensors contradict its annotation type.
     """
-    annotation = annotations().get(head.type_name)
+    annotation = released_annotations().get(head.type_name)
     if annotation is None:
         return "this annotation type is not one of the release, so its channels are unknown"
     if head.width == annotation.dim:
@@ -143,7 +143,7 @@ def _why_not(head: HeadContents, basis: dict[str, Tensor], source: Path) -> str 
 
 
 def _head_spec(head: HeadContents, tensors: dict[str, Tensor], root: Path | None, report: ImportReport) -> HeadSpec:
-    annotation = annotations()[head.type_name]
+    annotation = released_annotations()[head.type_name]
     basis = tensors.get(f"{pca_prefix(head.type_name)}feat_to_data")
     template = find_template(root, annotation)
     if template:

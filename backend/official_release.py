@@ -118,7 +118,7 @@ def data_sets() -> tuple[DataSet, ...]:
 
 
 @cache
-def annotations() -> dict[str, Annotation]:
+def released_annotations() -> dict[str, Annotation]:
     """Annotation types by name, in the order of the release."""
     return {name: Annotation.model_validate({"type_name": name} | entry) for name, entry in _facts()["heads"].items()}
 
