@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from backend.engine import choose_device
+from backend.errors import UniTalkerError
 from training.config import Recipe, load_recipe
 from training.whisper_source import read_encoder, save_encoder
 
@@ -52,11 +53,11 @@ def run_command(
     from training.runs import Places, begin
     from training.trainer import Trainer
 
-    settings = _recipe(recipe, encoder)
+    settings = _recipe(recipe)
     run = out or Path("runs") / settings.name
     chosen = torch.device(choose_device(device))
     with training_console(run / "log.jsonl") as console:
-        material = begin(settings, run, Places(data_root, cache), chosen, console.preparation)
+        material = begin(settings, run, Places(data_root, cache, encoder), chosen, console.preparation)
         Trainer(material, run, chosen, console).fit()
     typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run} FOLDER")
 
@@ -77,13 +78,42 @@ def resume_command(run: RunArgument, device: DeviceOption = "auto") -> None:
     typer.echo(f"{run} is trained.")
 
 
-def _recipe(name: str, encoder: Path | None) -> Recipe:
+@app.command("evaluate")
+def evaluate_command(
+    source: Annotated[Path, typer.Argument(help="Folder of a run or of a model.")],
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data sets; the run's own if left out.")] = None,
+    split: Annotated[str, typer.Option(help="val or test.")] = "val",
+    speech: Annotated[Path | None, typer.Option(help="Also: folder of sounds without motion.")] = None,
+    phones: Annotated[Path | None, typer.Option(help="Phone times of these sounds as JSON.")] = None,
+    floor: Annotated[bool, typer.Option(help="Compare with a linear head on the frozen features (runs only).")] = True,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure a model on held-out data; the numbers of a run go into the card of its export."""
+    import torch
+
+    from training.report import evaluate, show
+
+    if split not in ("val", "test"):
+        raise UniTalkerError("evaluation.split", f"There is no split {split!r}.", "Use val or test.")
+    chosen = torch.device(choose_device(device))
+    show(evaluate(source, data_root, "val" if split == "val" else "test", speech, phones, floor, chosen))
+
+
+@app.command("export")
+def export_command(
+    run: RunArgument,
+    output: Annotated[Path, typer.Argument(help="Folder of the model to write, replaced if it exists.")],
+) -> None:
+    """Write the model of a run as a model folder: fp16 weights, manifest, card."""
+    from training.export import export_run
+
+    export_run(run, output)
+    size = sum(file.stat().st_size for file in output.iterdir())
+    typer.echo(f"{output}: {size / 1e6:.1f} MB")
+
+
+def _recipe(name: str) -> Recipe:
     path = Path(name)
     if not path.suffix and not path.exists():
         path = RECIPES / f"{name}.yaml"
-    recipe = load_recipe(path)
-    if encoder is None:
-        return recipe
-    return recipe.model_copy(
-        update={"encoder": recipe.encoder.model_copy(update={"source": (str(encoder.resolve()),)})}
-    )
+    return load_recipe(path)

@@ -35,6 +35,7 @@ class DataSet(_Section):
             the clips, ``none`` nothing. Use ``none`` for hand-made or solved weights whose rest is 0 already.
         clean_passes: how often each clip is used as it is.
         augmented_passes: how often in addition with augmentation; raise for small data sets.
+        credit: who made the data, and its licence, for the model card.
     """
 
     name: str
@@ -43,6 +44,7 @@ class DataSet(_Section):
     neutral: Literal["none", "annotation", "quiet"] = "none"
     clean_passes: int = Field(default=1, ge=0)
     augmented_passes: int = Field(default=0, ge=0)
+    credit: str = ""
 
 
 class Encoder(_Section):
@@ -54,11 +56,13 @@ class Encoder(_Section):
         layers: transformer layers kept. Early layers know phones and carry over to other voices, late ones know
             words; three was best in the study behind the bundled model. Fewer is faster.
         final_layer_norm: whether Whisper's last LayerNorm follows; only right when no layer was cut.
+        credit: who made the weights, and their licence, for the model card.
     """
 
     source: tuple[str, ...]
     layers: int = Field(default=3, ge=1)
     final_layer_norm: bool = False
+    credit: str = ""
 
 
 class Head(_Section):
@@ -222,6 +226,8 @@ class Recipe(_Section):
     Attributes:
         name: of the model.
         title: one line for people.
+        version: of the model that this recipe gives; raise it when the recipe changes.
+        licence: of the trained weights, which the licences of the data must allow.
         data: data sets in the order of the identity table.
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
@@ -240,6 +246,8 @@ class Recipe(_Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     title: str = ""
+    version: str = "0.1.0"
+    licence: str
     data: tuple[DataSet, ...] = Field(min_length=1)
     encoder: Encoder
     decoder: DecoderSpec = DecoderSpec()

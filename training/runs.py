@@ -38,10 +38,17 @@ class Places:
     Attributes:
         data_root: folder of the data sets.
         cache: folder for stored features, shared by runs.
+        encoder: file to take the encoder from in place of the recipe's source.
     """
 
     data_root: Path
     cache: Path
+    encoder: Path | None = None
+
+    def read_encoder(self, recipe: Recipe) -> WhisperEncoderWeights:
+        """The pretrained encoder of a recipe."""
+        source = recipe.encoder.source if self.encoder is None else (str(self.encoder),)
+        return load_encoder(source, recipe.encoder.layers)
 
 
 def begin(
@@ -68,8 +75,9 @@ def begin(
     corpus = Corpus(recipe, places.data_root)
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    (run / "run.json").write_text(json.dumps({name: str(path.resolve()) for name, path in asdict(places).items()}))
-    encoder = load_encoder(recipe.encoder.source, recipe.encoder.layers)
+    absolute = {name: None if path is None else str(path.resolve()) for name, path in asdict(places).items()}
+    (run / "run.json").write_text(json.dumps(absolute), encoding="utf-8")
+    encoder = places.read_encoder(recipe)
     bases = _fit_bases(recipe, corpus, run)
     spec = model_spec(recipe, corpus, encoder, bases)
     torch.manual_seed(recipe.seed)
@@ -77,6 +85,8 @@ def begin(
     _load_encoder_weights(model, encoder)
     for type_name, basis in bases.items():
         _load_basis(model, type_name, basis)
+    for type_name, template in model.template_dict.items():
+        template.data = torch.from_numpy(corpus.template(type_name))
     return _material(recipe, spec, model, corpus, run, places, device, progress)
 
 
@@ -90,6 +100,21 @@ def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]
     return _material(checkpoint.recipe, checkpoint.spec, model, corpus, run, places, device, progress), checkpoint
 
 
+def frozen_features(
+    run: Path, recipe: Recipe, spec: ModelSpec, device: torch.device, progress: Callable[[str], Progress]
+) -> tuple[UniTalker, Store, Store]:
+    """The encoder as it was before training, and the stored features of the training and validation sequences.
+
+    What a linear head on frozen features is fitted to.
+    """
+    places = read_places(run)
+    corpus = Corpus(recipe, places.data_root)
+    model = UniTalker(spec)
+    _load_encoder_weights(model, places.read_encoder(recipe))
+    training, validation = _stores(recipe, model, corpus, places, device, progress)
+    return model.eval().to(device), training, validation
+
+
 def read_places(run: Path) -> Places:
     """Where the data of a run are.
 
@@ -98,7 +123,8 @@ def read_places(run: Path) -> Places:
     """
     try:
         content = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        return Places(Path(content["data_root"]), Path(content["cache"]))
+        encoder = None if content["encoder"] is None else Path(content["encoder"])
+        return Places(Path(content["data_root"]), Path(content["cache"]), encoder)
     except (OSError, ValueError, KeyError) as error:
         raise UniTalkerError("run.not_found", f"{run} is not the folder of a run ({error}).") from error
 
@@ -110,7 +136,13 @@ def model_spec(recipe: Recipe, corpus: Corpus, encoder: WhisperEncoderWeights, b
         head, basis = recipe.heads[type_name], bases.get(type_name)
         components = None if basis is None else len(basis.components)
         heads.append(
-            HeadSpec(annotation=annotation, layers=head.layers, components=components, stored_components=components)
+            HeadSpec(
+                annotation=annotation,
+                layers=head.layers,
+                components=components,
+                stored_components=components,
+                has_template=annotation.kind != "blendshapes",
+            )
         )
     return ModelSpec(
         encoder=EncoderSpec(kind="whisper", config=encoder.config, final_layer_norm=recipe.encoder.final_layer_norm),
@@ -141,7 +173,7 @@ def store_for(
         progress: of the encoding.
     """
     parts = {"data", "encoder", "joining", "augmentation", "silence", "seed"}
-    inputs = recipe.model_dump_json(include=parts)
+    inputs = recipe.model_dump_json(include=parts, exclude={"data": {"__all__": {"credit"}}, "encoder": {"credit"}})
     mouth = ",".join(recipe.loss.mouth_prefixes)
     folder = places.cache / f"{name}-{fingerprint(inputs, mouth, str(places.data_root.resolve()))}"
     if (folder / "index.json").is_file():
@@ -159,13 +191,7 @@ def _material(
     device: torch.device,
     progress: Callable[[str], Progress],
 ) -> Material:
-    stores = [
-        store_for(make, name, recipe, model, places, device, progress(f"encode {name}"))
-        for name, make in (
-            ("train", lambda: training_sequences(corpus, recipe)),
-            ("val", lambda: evaluation_sequences(corpus, recipe, "val")),
-        )
-    ]
+    stores = _stores(recipe, model, corpus, places, device, progress)
     bases = {path.stem: PcaBasis.load(path) for path in (run / "pca").glob("*.npz")}
     return Material(
         recipe=recipe,
@@ -175,6 +201,30 @@ def _material(
         training=stores[0],
         validation=stores[1],
     )
+
+
+def _stores(
+    recipe: Recipe,
+    model: UniTalker,
+    corpus: Corpus,
+    places: Places,
+    device: torch.device,
+    progress: Callable[[str], Progress],
+) -> tuple[Store, Store]:
+    """Of the training and the validation sequences."""
+    training = store_for(
+        lambda: training_sequences(corpus, recipe), "train", recipe, model, places, device, progress("encode train")
+    )
+    validation = store_for(
+        lambda: evaluation_sequences(corpus, recipe, "val"),
+        "val",
+        recipe,
+        model,
+        places,
+        device,
+        progress("encode val"),
+    )
+    return training, validation
 
 
 def _fit_bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:

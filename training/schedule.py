@@ -13,6 +13,7 @@ from backend.model.unitalker import UniTalker
 from training.config import JointStage, Optimiser, Stage
 
 ENCODER_PREFIX = "audio_encoder."
+TEMPLATE_PREFIX = "template_dict."
 _WEIGHT_DEVIATION = 0.1
 """Typical standard deviation of a blendshape weight, the unit for which learning rates are given."""
 _WARM_UP_SHARE = 0.1
@@ -73,7 +74,7 @@ def _group(model: nn.Module, names: Iterable[str], rate: float) -> dict[str, obj
 
 def _is_trained(name: str, stage: Stage) -> bool:
     if not name.startswith(ENCODER_PREFIX):
-        return True
+        return not name.startswith(TEMPLATE_PREFIX)
     layer = re.search(r"\.layers\.(\d+)\.", name)
     return isinstance(stage, JointStage) and layer is not None and int(layer.group(1)) >= stage.first_layer
 

@@ -1,0 +1,97 @@
+"""The card that goes with a model: what it does, from what it was made, how well it does."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from backend.bundle_manifest import Manifest
+from training.config import Recipe
+from training.results import Results, Row
+
+
+def model_card(manifest: Manifest, recipe: Recipe, results: Results | None) -> str:
+    """Markdown."""
+    sections = [
+        f"# {manifest.name} {manifest.version}",
+        manifest.title,
+        f"Licence of the weights: {manifest.licence}.",
+        _heads(manifest),
+        _training(recipe),
+        _data(recipe),
+        _numbers(results),
+        _limits(),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _heads(manifest: Manifest) -> str:
+    lines = ["## What it gives", "| head | what | frames per second | channels |", "|---|---|---|---|"]
+    for head in manifest.spec.heads:
+        annotation = head.annotation
+        default = " (default)" if annotation.type_name == manifest.default_head else ""
+        lines.append(
+            f"| {annotation.type_name}{default} | {annotation.title} | {annotation.fps:g} | {annotation.dim} |"
+        )
+    identities = ", ".join(manifest.spec.identities)
+    return "\n".join([*lines, "", f"Identities: {identities}. Default: {manifest.default_identity}."])
+
+
+def _training(recipe: Recipe) -> str:
+    encoder, warm_up, joint = recipe.encoder, recipe.warm_up, recipe.joint
+    joint_text = f"{joint.epochs} epochs of joint training" if joint.epochs else "no joint training"
+    return "\n".join(
+        [
+            "## How it was trained",
+            f"- Encoder: {encoder.credit or ', '.join(encoder.source)}; {encoder.layers} transformer layers"
+            f"{'' if encoder.final_layer_norm else ', without the final LayerNorm'}.",
+            f"- Decoder: {recipe.decoder.kind}, {recipe.decoder.width} channels, "
+            f"identity embedding of {recipe.decoder.identity_width}.",
+            f"- {warm_up.epochs} epochs of decoder warm-up with a frozen encoder, {joint_text}, "
+            f"pivot probability {recipe.pivot_probability:g}.",
+            f"- Clips joined to {recipe.joining.seconds[0]:g} to {recipe.joining.seconds[1]:g} s"
+            f"{', silence faded to rest' if recipe.silence.to_rest else ''}, "
+            "sound augmented in speed, level, room, tilt and noise.",
+            "- The whole recipe is in `model.json` under `provenance`.",
+        ]
+    )
+
+
+def _data(recipe: Recipe) -> str:
+    lines = ["## Data"]
+    lines += [f"- {data.name}: {data.credit or data.folder}." for data in recipe.data]
+    return "\n".join(lines)
+
+
+def _numbers(results: Results | None) -> str:
+    if results is None:
+        return "## Numbers\nNot evaluated."
+    lines = [
+        "## Numbers",
+        "r is Pearson's correlation with measured motion over all frames of the split; *mouth r* the mean over the "
+        "mouth channels that move. *Silence* is how open the mouth is in pauses, as a share of its 5 to 95 % range. "
+        "*linear head* is the floor: the same frozen features, one linear map fitted in closed form.",
+    ]
+    for data, rows in groupby(results.rows, key=lambda row: (row.data, row.head)):
+        lines.append(_table(f"{data[0]}: {data[1]}", list(rows)))
+    return "\n\n".join(lines)
+
+
+def _table(title: str, rows: list[Row]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row.numbers))
+    lines = [f"**{title}**", "", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for row in rows:
+        cells = (f"{row.numbers[name]:.3g}" if name in row.numbers else "" for name in names)
+        lines.append(f"| {row.system} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _limits() -> str:
+    return "\n".join(
+        [
+            "## Limits",
+            "- The labels are estimates from video of few speakers; channels that the labels leave dead stay 0.",
+            "- Most of the training speech has a vocabulary of 51 English words; other words and languages are carried "
+            "by the encoder alone.",
+            "- It moves the mouth. Brows, eyes and head follow speech only weakly.",
+        ]
+    )

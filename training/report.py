@@ -1,0 +1,92 @@
+"""An evaluation from end to end: of a run or a model folder, kept and shown."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from backend.bundle import Bundle, load_bundle
+from backend.errors import UniTalkerError
+from training.config import Recipe, parse_recipe
+from training.console import training_console
+from training.datasets.corpus import Corpus
+from training.datasets.official import Split
+from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linear_floor, phones_beside
+from training.export import open_run
+from training.results import Results, Row, write_results
+from training.runs import frozen_features, read_places
+from training.trainer import CHECKPOINT
+
+
+def evaluate(
+    source: Path,
+    data_root: Path | None,
+    split: Split,
+    speech: Path | None,
+    phones: Path | None,
+    with_floor: bool,
+    device: torch.device,
+) -> Results:
+    """Measures a run or a model folder; the results of a run are kept in it.
+
+    Args:
+        source: folder of either.
+        data_root: of the data sets; a run knows its own.
+        split: held-out data.
+        speech: folder of sounds without motion.
+        phones: further phone times for these.
+        with_floor: compare a run with a linear head.
+        device: where to compute.
+
+    Raises:
+        UniTalkerError: neither run nor model, or the data are missing.
+    """
+    is_run = (source / CHECKPOINT).is_file()
+    bundle, recipe = open_run(source, device) if is_run else _open_bundle(source, device)
+    if data_root is None and not is_run and speech is None:
+        raise UniTalkerError("evaluation.data", "There is nothing to evaluate on.", "Give --data-root or --speech.")
+    rows: list[Row] = []
+    root = data_root or (read_places(source).data_root if is_run else None)
+    if root is not None:
+        floor = _floor(source, bundle, recipe, device) if is_run and with_floor else None
+        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root), split, floor)
+    if speech is not None:
+        rows += evaluate_speech(bundle, speech, phones_beside(speech, phones))
+    results = Results(tuple(rows))
+    if is_run:
+        write_results(results, source)
+    return results
+
+
+def show(results: Results) -> None:
+    """Prints a table for each data set."""
+    console = Console()
+    for (data, head), rows in groupby(results.rows, key=lambda row: (row.data, row.head)):
+        group = list(rows)
+        table = Table(title=f"{data}: {head}", title_justify="left")
+        table.add_column("")
+        for row in group:
+            table.add_column(row.system, justify="right")
+        for name in group[0].numbers:
+            table.add_row(name, *(f"{row.numbers[name]:.4g}" for row in group))
+        console.print(table)
+
+
+def _open_bundle(folder: Path, device: torch.device) -> tuple[Bundle, Recipe]:
+    bundle = load_bundle(folder, device)
+    recipe = bundle.manifest.provenance.get("recipe")
+    if recipe is None:
+        raise UniTalkerError(
+            "evaluation.recipe", f"{folder} does not say how it was trained.", "Evaluate the folder of its run."
+        )
+    return bundle, parse_recipe(recipe, str(folder))
+
+
+def _floor(run: Path, bundle: Bundle, recipe: Recipe, device: torch.device) -> Predictor:
+    with training_console(run / "log.jsonl") as console:
+        model, training, validation = frozen_features(run, recipe, bundle.manifest.spec, device, console.preparation)
+    return linear_floor(training, validation, model)
