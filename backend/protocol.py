@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.errors import UniTalkerError
+from backend.progress import Stage
 
 PROTOCOL_VERSION = 1
 MAX_LINE = 1 << 20
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Stage = Literal["load", "decode", "infer", "write"]
 
 
 class _Message(BaseModel):

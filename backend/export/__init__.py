@@ -20,12 +20,12 @@ def write_motion(motion: FaceMotion, path: Path) -> None:
     Raises:
         UniTalkerError: ``output.unwritable``, also for an unknown suffix and for a head that the format cannot hold.
     """
-    check_output(path, motion.annotation)
+    check_output(path)
     WRITERS[path.suffix.lower()](motion, path)
 
 
-def check_output(path: Path, annotation: Annotation) -> None:
-    """Whether `write_motion` can write this head's motion there; raises what it would raise, before any work."""
+def check_output(path: Path) -> None:
+    """Whether `write_motion` can write there; raises what it would raise, before any work."""
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
         raise UniTalkerError(
@@ -33,6 +33,10 @@ def check_output(path: Path, annotation: Annotation) -> None:
             f"Cannot write {path}: {suffix or 'no suffix'} is not a format that can be written.",
             "End the name in .npz (arrays), .csv (Live Link Face take) or .json (web).",
         )
-    if suffix == ".csv":
-        find_arkit_channels(annotation)
     check_writable(path)
+
+
+def check_format(path: Path, annotation: Annotation) -> None:
+    """Whether the format can hold this head's motion; raises what `write_motion` would raise, before any work."""
+    if path.suffix.lower() == ".csv":
+        find_arkit_channels(annotation)

@@ -110,7 +110,7 @@ def test_what_cannot_be_written_is_said_before_the_work_and_at_it(
     (tmp_path / f"folder{suffix}").mkdir()
     (tmp_path / "file").touch()
     for name in (f"nowhere/out{suffix}", f"folder{suffix}", f"file/out{suffix}"):
-        for attempt in (lambda path: check_output(path, ARKIT), lambda path: write_motion(take, path)):
+        for attempt in (check_output, lambda path: write_motion(take, path)):
             with pytest.raises(UniTalkerError) as caught:
                 attempt(tmp_path / name)
             assert caught.value.code == "output.unwritable"
