@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
 from backend import __version__
 from backend.bundle_manifest import MODELS_VARIABLE, search_path
@@ -169,9 +168,9 @@ def _show_model(model: ModelInfo) -> None:
     shown = ", ".join(model.identities[:MOST_IDENTITIES_SHOWN])
     if len(model.identities) > MOST_IDENTITIES_SHOWN:
         shown += f" and so on, {len(model.identities)} in all"
-    console = Console()
-    console.print(table, markup=False)
-    console.print(f"identities: {shown} (default: {model.default_identity})\n", markup=False, highlight=False)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(f"identities: {shown} (default: {model.default_identity})\n")
 
 
 @models_app.command("import")
@@ -206,8 +205,8 @@ def models_inspect_command(
         rows = inspect_model(model)
     table = Table(show_header=False)
     for label, text in rows:
-        table.add_row(Text(label), Text(text))
-    Console().print(table)
+        table.add_row(label, text)
+    Console(markup=False, highlight=False).print(table)
 
 
 @app.command("doctor")
@@ -221,7 +220,7 @@ def doctor_command() -> None:
         table.add_column(column)
     for check in checks:
         table.add_row("ok" if check.ok else "NO", check.name, check.found, check.advice)
-    Console().print(table, markup=False)
+    Console(markup=False, highlight=False).print(table)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 

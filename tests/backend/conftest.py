@@ -31,16 +31,8 @@ Event = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def shared_folder() -> Path:
-    folder = ROOT.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip("needs ../shared")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def speech_folder(shared_folder: Path) -> Path:
-    return shared_folder / "speech"
+def speech_folder(shared: Path) -> Path:
+    return shared / "speech"
 
 
 @pytest.fixture(scope="session")

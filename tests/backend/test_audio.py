@@ -90,8 +90,8 @@ def test_a_text_file_is_no_sound(tmp_path: Path, suffix: str) -> None:
     assert error_of(path).code == "audio.unreadable"
 
 
-def test_a_video_is_no_sound(shared_folder: Path) -> None:
-    video = next(shared_folder.glob("video/*.mpg"))
+def test_a_video_is_no_sound(shared: Path) -> None:
+    video = next(shared.glob("video/*.mpg"))
     error = error_of(video)
     assert error.code == "audio.unreadable"
     assert "ffmpeg" in error.hint

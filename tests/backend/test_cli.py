@@ -78,6 +78,15 @@ def test_every_format_holds_the_same_motion(call: Call, murmur: Path, tmp_path: 
     assert np.allclose([frame[0] for frame in frames], jaw, atol=1e-6)
 
 
+def test_every_real_voice_is_animated(call: Call, speech_folder: Path, tmp_path: Path) -> None:
+    voices = [path for path in sorted(speech_folder.rglob("*")) if path.suffix in (".wav", ".flac")]
+    for voice in voices:
+        assert call("animate", voice, "-o", tmp_path / "out.npz", "--model", "tiny")[0] == 0
+        with np.load(tmp_path / "out.npz") as data:
+            assert len(data["values"]) == pytest.approx(soundfile.info(voice).duration * 25, abs=1)
+            assert np.ptp(data["values"], axis=0).max() > 0.01
+
+
 def test_options_reach_the_motion(call: Call, murmur: Path, tmp_path: Path) -> None:
     code, out, _ = call(
         *("animate", murmur, "-o", tmp_path / "a.npz", "--model", "tiny", "--head", "mesh"),
@@ -129,10 +138,8 @@ def bad_calls(folder: Path, murmur: Path, video: Path) -> list[tuple[list[object
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="has the device that is asked for in vain")
-def test_everything_bad_is_said_once_and_leaves_nothing(
-    call: Call, murmur: Path, tmp_path: Path, shared_folder: Path
-) -> None:
-    video = next(shared_folder.glob("video/*.mpg"))
+def test_everything_bad_is_said_once_and_leaves_nothing(call: Call, murmur: Path, tmp_path: Path, shared: Path) -> None:
+    video = next(shared.glob("video/*.mpg"))
     cases = bad_calls(tmp_path, murmur, video)
     before = sorted(tmp_path.iterdir())
     for arguments, text in cases:
@@ -180,6 +187,24 @@ def test_models_are_listed_with_what_they_can_do(call: Call) -> None:
     assert listed == call("models", "list")
     for text in ("tiny", "CC0-1.0", "weights (default)", "Mouth weights", "mesh", "one, two, pivot"):
         assert text in listed[1]
+
+
+def test_a_model_is_inspected_by_name_and_by_folder(call: Call, tiny_model: Path) -> None:
+    by_name = call("models", "inspect", "tiny")
+    assert by_name[0] == 0
+    assert by_name == call("models", "inspect", tiny_model)
+    for text in ("tiny", "CC0-1.0", "whisper", "15 channels at 30 fps", "3 PCA components"):
+        assert text in by_name[1]
+
+
+def test_a_checkpoint_that_is_none_is_refused(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "letter.pt").write_text("Dear reader,")
+    for arguments in (("inspect", tmp_path / "letter.pt"), ("import", tmp_path / "letter.pt", "--into", tmp_path)):
+        code, out, err = call("models", *arguments)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: ")
+        assert "letter.pt" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.pt"]
 
 
 def test_doctor_names_everything_a_job_needs(call: Call) -> None:

@@ -47,8 +47,8 @@ def test_npz_gives_back_exactly_what_went_in(tmp_path: Path, take: FaceMotion, m
             assert str(data["annotation"]) == motion.annotation.type_name
 
 
-def test_csv_is_a_live_link_face_take(tmp_path: Path, take: FaceMotion, shared_folder: Path) -> None:
-    recorded = json.loads((shared_folder / "rigs/arkit52.json").read_text())["live_link_face_csv"]
+def test_csv_is_a_live_link_face_take(tmp_path: Path, take: FaceMotion, shared: Path) -> None:
+    recorded = json.loads((shared / "rigs/arkit52.json").read_text())["live_link_face_csv"]
     write_motion(take, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
