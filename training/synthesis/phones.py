@@ -178,6 +178,18 @@ def from_arpabet(symbol: str) -> str:
     return ARPABET[plain]
 
 
+def from_label(label: str) -> str:
+    """IPA for a label of a ``phones.json``: ARPAbet in capitals, IPA for sounds that English lacks.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not label.islower() or label.startswith("<"):
+        return from_arpabet(label)
+    articulations(label)
+    return label
+
+
 def to_arpabet(symbol: str) -> str:
     """The ARPAbet symbol of an IPA phone of English; the IPA symbol itself where ARPAbet has none."""
     if symbol in _NEAREST_ARPABET:

@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.errors import UniTalkerError
 from training.datasets.official import OfficialDataSet, Split
-from training.synthesis.phones import SILENCE, from_arpabet
+from training.synthesis.phones import SILENCE, from_label
 from training.synthesis.timeline import Phone, Timeline
 
 _AFTER_LAST_WORD = 0.2
@@ -67,7 +67,7 @@ def read_phones(path: Path) -> dict[str, Timeline]:
     try:
         content = json.loads(path.read_text("utf-8"))
         return {
-            name: tuple(Phone(float(row[0]), float(row[1]), from_arpabet(row[2])) for row in rows)
+            name: tuple(Phone(float(row[0]), float(row[1]), from_label(row[2])) for row in rows)
             for name, rows in content.items()
         }
     except OSError as error:

