@@ -16,6 +16,7 @@ from torch import Tensor
 
 from backend.bundle_manifest import CARD_FILE, MANIFEST_FILE, WEIGHTS_FILE, Manifest, find_bundle
 from backend.errors import UniTalkerError
+from backend.model.spec import ModelSpec
 from backend.model.unitalker import UniTalker
 
 StoredType = Literal["float16", "float32"]
@@ -85,23 +86,30 @@ def load_bundle(name_or_path: str | Path, device: str | torch.device = "cpu") ->
         raise UniTalkerError(
             "model.unreadable", f"{weights} cannot be read: {error}.", "Copy the model again."
         ) from error
-    model = UniTalker(entry.manifest.spec)
-    load_tensors(model, tensors, weights)
-    model.eval().to(device)
+    model = build_model(entry.manifest.spec, tensors, weights).eval().to(device)
     return Bundle(entry.folder, entry.manifest, model, torch.device(device))
 
 
-def load_tensors(model: UniTalker, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """Fill `model` from tensors under official names, in float32; every one of them, and nothing else.
+def build_model(spec: ModelSpec, tensors: Mapping[str, Tensor], source: Path) -> UniTalker:
+    """A model on the CPU out of tensors under official names, in float32; every one of them, and nothing else.
+
+    The model takes float32 tensors over without copying them, and no random weights are drawn before.
 
     Raises:
         UniTalkerError: ``model.unreadable`` with the first offending tensor and what was expected.
     """
+    with torch.device("meta"):
+        model = UniTalker(spec)
     state = {name: tensor.float() for name, tensor in tensors.items()}
     for name in list(state):
         if name.endswith(_SOURCE_SUFFIX):
             state[name.removesuffix(_SOURCE_SUFFIX) + _DERIVED_SUFFIX] = state[name].T
-    expected = model.state_dict()
+    _check_tensors(model.state_dict(), state, source)
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _check_tensors(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], source: Path) -> None:
     for name, tensor in expected.items():
         if name not in state:
             raise _bad_tensor(source, name, f"is missing; expected shape {tuple(tensor.shape)}")
@@ -112,7 +120,6 @@ def load_tensors(model: UniTalker, tensors: Mapping[str, Tensor], source: Path) 
     for name in state:
         if name not in expected:
             raise _bad_tensor(source, name, "is not part of this model")
-    model.load_state_dict(state)
 
 
 def save_bundle(

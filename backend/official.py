@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from backend import __version__
-from backend.bundle import load_tensors, save_bundle
+from backend.bundle import build_model, save_bundle
 from backend.bundle_manifest import Manifest
 from backend.errors import UniTalkerError
 from backend.model.spec import HeadSpec, ModelSpec
-from backend.model.unitalker import UniTalker
 from backend.official_checkpoint import (
     Contents,
     HeadContents,
@@ -81,8 +80,7 @@ def import_checkpoint(checkpoint: Path, pca_root: Path | None, name: str, destin
         encoder=contents.encoder.spec, decoder=contents.decoder, heads=heads, identities=_identities(contents, report)
     )
     manifest = _manifest(spec, contents, checkpoint, report)
-    model = UniTalker(spec)
-    load_tensors(model, tensors, checkpoint)
+    model = build_model(spec, tensors, checkpoint)
     save_bundle(model, manifest, folder, _card(manifest, report), stored_type="float32")
     return report
 

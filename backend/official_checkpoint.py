@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import torch
@@ -154,5 +155,7 @@ def _what_failed(error: Exception) -> str:
     text = str(error)
     if match := re.search(r"GLOBAL ([\w.]+)", text):
         return f"holds an object of the Python type {match.group(1)}, which is not loaded; expected tensors only"
+    if isinstance(error, UnpicklingError):
+        return "is not a checkpoint, or a damaged one"
     first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return f"cannot be read, it is damaged or no checkpoint ({first})"

@@ -78,8 +78,8 @@ def _read_pca(path: Path, annotation: Annotation) -> dict[str, np.ndarray]:
             found = {name: archive[name] for name in _PCA_ARRAYS if name in archive.files}
     except (OSError, ValueError, BadZipFile, EOFError) as error:
         raise _bad(path, f"cannot be read: {error}") from error
-    components = len(found["components_to_data"]) if np.ndim(found.get("components_to_data")) else 0
-    sizes = {"K": components, "D": annotation.dim}
+    # One number for each component, however large the file's mesh is.
+    sizes = {"K": found.get("data_components_mean", np.zeros(0)).size, "D": annotation.dim}
     buffers = {}
     for name, (buffer, dimensions) in _PCA_ARRAYS.items():
         shape = tuple(sizes[dimension] for dimension in dimensions)

@@ -137,11 +137,32 @@ class ReleasedTransformerDecoder(nn.Module):
         """As `TcnDecoder.forward`; causal, so frames beyond the end of an item cannot reach it and need no mask."""
         del mask
         memory = self.audio_feature_map(features)
-        batch, time = memory.shape[:2]
-        query = self.PPE(self.learnable_style_emb(identity)[:, None].expand(-1, time, -1))
-        bias = biased_mask(self.HEADS, time, self.period).to(memory).repeat(batch, 1, 1)
-        own_frame = ~torch.eye(time, dtype=torch.bool, device=memory.device)
-        return self.transformer_decoder(query, memory, tgt_mask=bias, memory_mask=own_frame)  # type: ignore[no-any-return]
+        time = memory.shape[1]
+        states = self.PPE(self.learnable_style_emb(identity)[:, None].expand(-1, time, -1))
+        layer = self.transformer_decoder.layers[0]
+        states = layer.norm1(states + layer.dropout1(self._attend_to_past(layer.self_attn, states)))
+        states = layer.norm2(states + layer.dropout2(self._attend_to_own_frame(layer.multihead_attn, memory)))
+        inner = layer.dropout(F.relu(layer.linear1(states)))
+        return layer.norm3(states + layer.dropout3(layer.linear2(inner)))  # type: ignore[no-any-return]
+
+    def _attend_to_past(self, attention: nn.MultiheadAttention, states: Tensor) -> Tensor:
+        projected = F.linear(states, attention.in_proj_weight, attention.in_proj_bias)
+        query, key, value = (self._split_heads(part) for part in projected.chunk(3, dim=-1))
+        bias = biased_mask(self.HEADS, states.shape[1], self.period).to(query)
+        dropout = attention.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
+        return attention.out_proj(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _attend_to_own_frame(self, attention: nn.MultiheadAttention, memory: Tensor) -> Tensor:
+        """Attention with one frame to choose from gives it the weight 1, whatever query and key are."""
+        weight, bias = attention.in_proj_weight.chunk(3)[2], attention.in_proj_bias.chunk(3)[2]
+        value = self._split_heads(F.linear(memory, weight, bias))
+        kept = F.dropout(value.new_ones(*value.shape[:3], 1), attention.dropout, self.training)
+        return attention.out_proj((value * kept).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _split_heads(self, states: Tensor) -> Tensor:
+        """``(batch, time, width)`` to ``(batch, heads, time, width / heads)``."""
+        return states.view(*states.shape[:2], self.HEADS, -1).transpose(1, 2)
 
 
 class _PeriodicPositions(nn.Module):
@@ -158,7 +179,8 @@ class _PeriodicPositions(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         positions = torch.arange(states.shape[1], device=states.device) % self.period
-        return self.dropout(states + self.pe[0, positions])
+        placed: Tensor = self.dropout(states + self.pe[0, positions])
+        return placed
 
 
 def sinusoids(length: int, width: int) -> Tensor:
@@ -178,9 +200,9 @@ def biased_mask(heads: int, length: int, period: int) -> Tensor:
     """
     steps = torch.arange(length)
     back = steps[:, None] - steps[None]
-    penalty = torch.div(back, period, rounding_mode="floor").float()
+    periods = torch.div(back, period, rounding_mode="floor").float()
     slopes = torch.tensor(_slopes(heads))
-    return (-slopes[:, None, None] * penalty).masked_fill(back < 0, -torch.inf)
+    return torch.where(back >= 0, -slopes[:, None, None] * periods, -torch.inf)
 
 
 def _slopes(heads: int) -> list[float]:

@@ -7,7 +7,6 @@ The work is cut in two, `front_end` and `context`, because the frequency adaptor
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import torch
@@ -23,6 +22,7 @@ from transformers import (
     WhisperConfig,
 )
 from transformers.audio_utils import mel_filter_bank
+from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from backend.errors import UniTalkerError
@@ -48,6 +48,10 @@ class SpeechEncoder:
 
     module: nn.Module
     width: int
+
+    def feature_count(self, samples: int) -> int:
+        """Frames at 50 Hz that so many 16 kHz samples give; 0 when they are too few for one."""
+        raise NotImplementedError
 
     def front_end(self, waveform: Tensor) -> Tensor:
         """``(batch, samples)`` at 16 kHz to what the transformer layers start from, ``(batch, time, channels)``."""
@@ -76,6 +80,16 @@ class WaveformEncoder(SpeechEncoder):
         self.module = model_class(config)
         self.width = config.hidden_size
         self._normalise = spec.normalise_waveform
+        self._convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        if spec.kind == "wavlm":
+            for layer in self._model.encoder.layers:
+                # The same parameters under another computation; building the module anew would draw them again.
+                layer.attention.__class__ = FusedWavLMAttention
+
+    def feature_count(self, samples: int) -> int:
+        for kernel, stride in self._convolutions:
+            samples = max((samples - kernel) // stride + 1, 0)
+        return samples
 
     def front_end(self, waveform: Tensor) -> Tensor:
         if self._normalise:
@@ -101,6 +115,32 @@ class WaveformEncoder(SpeechEncoder):
         return self.module
 
 
+class FusedWavLMAttention(WavLMAttention):
+    """WavLM's attention through the fused kernel; the library's own makes and keeps the attention weights."""
+
+    def torch_multi_head_self_attention(  # type: ignore[override]  # there are no weights to give
+        self, hidden_states: Tensor, attention_mask: Tensor | None, gated_position_bias: Tensor
+    ) -> tuple[Tensor, None]:
+        """Attention with a bias.
+
+        Args:
+            hidden_states: ``(batch, time, width)``.
+            attention_mask: ``(batch, time)``, true on valid frames.
+            gated_position_bias: ``(batch * heads, time, time)``.
+        """
+        batch, time, width = hidden_states.shape
+        query, key, value = (
+            projection(hidden_states).view(batch, time, self.num_heads, self.head_dim).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        bias = gated_position_bias.view(batch, self.num_heads, time, time).to(query.dtype)
+        if attention_mask is not None:
+            bias = bias.masked_fill(~attention_mask[:, None, None], -torch.inf)
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
+        return self.out_proj(attended.transpose(1, 2).reshape(batch, time, width)), None
+
+
 class WhisperSpeechEncoder(SpeechEncoder):
     """Whisper's encoder at any length up to its position table, not padded to 30 s."""
 
@@ -113,6 +153,11 @@ class WhisperSpeechEncoder(SpeechEncoder):
         self.width = config.d_model
         self._positions = config.max_source_positions
         self._mel = LogMel(config.num_mel_bins)
+
+    def feature_count(self, samples: int) -> int:
+        if samples < LogMel.SHORTEST:
+            return 0
+        return (samples // LogMel.HOP + 1) // 2
 
     def front_end(self, waveform: Tensor) -> Tensor:
         hidden = self._mel(waveform)
@@ -149,6 +194,8 @@ class LogMel:
 
     WINDOW = 400
     HOP = 160
+    SHORTEST = 2 * HOP
+    """Samples; the ends are mirrored by half a window, for which there must be that much."""
 
     def __init__(self, bins: int) -> None:
         filters = mel_filter_bank(
@@ -164,10 +211,12 @@ class LogMel:
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """``(batch, samples)`` to ``(batch, bins, frames)`` at 100 Hz; an odd count gets one more, silent frame."""
-        window = torch.hann_window(self.WINDOW, device=waveform.device)
-        spectrum = torch.stft(waveform, self.WINDOW, self.HOP, window=window, return_complex=True)
-        power = spectrum[..., :-1].abs() ** 2
-        log_mel = torch.clamp(self._filters.to(waveform).T @ power, min=1e-10).log10()
+        # Powers span ten decades, more than half precision has.
+        with torch.autocast(waveform.device.type, enabled=False):
+            window = torch.hann_window(self.WINDOW, device=waveform.device)
+            spectrum = torch.stft(waveform.float(), self.WINDOW, self.HOP, window=window, return_complex=True)
+            power = spectrum[..., :-1].abs() ** 2
+            log_mel = torch.clamp(self._filters.to(waveform.device).T @ power, min=1e-10).log10()
         peak = log_mel.amax(dim=(1, 2), keepdim=True)
         log_mel = (torch.maximum(log_mel, peak - 8.0) + 4.0) / 4.0
         if log_mel.shape[-1] % 2:
@@ -193,15 +242,3 @@ def build_encoder(spec: EncoderSpec) -> SpeechEncoder:
 def frame_mask(counts: Tensor, time: int) -> Tensor:
     """``(batch, time)``, true on the first ``counts[i]`` frames of item ``i``."""
     return torch.arange(time, device=counts.device)[None] < counts[:, None]
-
-
-def minimum_samples(spec: EncoderSpec) -> int:
-    """Shortest waveform that gives a feature: the receptive field of the convolutions (SPEC 1.1)."""
-    if spec.kind == "whisper":
-        return LogMel.HOP * 2
-    config = _WAVEFORM_MODELS[spec.kind][0](**spec.config)
-    field, stride = 1, 1
-    for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
-        field += (kernel - 1) * stride
-        stride *= step
-    return max(field, math.ceil(SAMPLE_RATE / FEATURE_RATE))

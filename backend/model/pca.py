@@ -33,7 +33,9 @@ class PcaLayer(nn.Module):
 
     def decode(self, coefficients: Tensor) -> Tensor:
         """``(…, used)`` coefficients to ``(…, dim)`` offsets from the template."""
-        return coefficients @ self.feat_to_data[: self.used] + self.data_bias
+        # Half precision would move vertices by millimetres.
+        with torch.autocast(coefficients.device.type, enabled=False):
+            return coefficients.float() @ self.feat_to_data[: self.used] + self.data_bias
 
     def encode(self, offsets: Tensor) -> Tensor:
         """``(…, dim)`` offsets from the template to ``(…, used)`` coefficients."""

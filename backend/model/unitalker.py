@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from backend.errors import UniTalkerError
 from backend.model.decoder import build_decoder
 from backend.model.encoder import SAMPLE_RATE, SpeechEncoder, build_encoder, frame_mask
 from backend.model.frequency_adaptor import adapt_frequency
@@ -66,52 +67,71 @@ class UniTalker(nn.Module):
         self,
         waveform: Tensor,
         head: str,
-        frame_count: int,
+        frame_count: int | Sequence[int],
         identity: Tensor | None = None,
         template: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> HeadOutput:
-        """Waveforms of equal length to motion.
+        """Waveforms to motion.
 
         Args:
-            waveform: ``(batch, samples)``, 16 kHz, -1 to 1.
+            waveform: ``(batch, samples)``, 16 kHz, -1 to 1, zero-padded at the end.
             head: annotation type.
-            frame_count: motion frames wanted.
+            frame_count: motion frames wanted, one number or one per item.
             identity: ``(batch,)`` rows of the identity table; ``None`` is the last row, the pivot.
             template: ``(dim,)`` or ``(batch, 1, dim)``, added to the output.
+            lengths: valid samples of each item when they differ.
         """
-        features = self.encode(waveform, frame_count=frame_count)
-        output = self.decode(features, frame_count, identity, head)
+        features = self.encode(waveform, lengths, frame_count)
+        counts = None if lengths is None else [self.feature_count(length) for length in lengths]
+        output = self.decode(features, frame_count, identity, head, counts)
         return output if template is None else HeadOutput(output.values + template, output.coefficients)
 
-    def encode(self, waveform: Tensor, lengths: Sequence[int] | None = None, frame_count: int | None = None) -> Tensor:
+    def feature_count(self, samples: int) -> int:
+        """Frames at 50 Hz that `encode` gives for so many samples (without an adaptor at position 0)."""
+        return self._encoder.feature_count(samples)
+
+    def encode(
+        self,
+        waveform: Tensor,
+        lengths: Sequence[int] | None = None,
+        frame_count: int | Sequence[int] | None = None,
+    ) -> Tensor:
         """Waveforms to encoder features.
 
         Args:
             waveform: ``(batch, samples)``, 16 kHz, zero-padded at the end.
             lengths: valid samples of each item when they differ; each item then comes out as if it were alone.
-            frame_count: needed when the adaptor sits before the encoder's transformer (position 0), where the
-                features already depend on the frame rate; all items are then of one length.
+            frame_count: only needed when the adaptor sits before the encoder's transformer (position 0), where the
+                features already depend on the frame rate.
 
         Returns:
             ``(batch, time, width)`` at 50 Hz (at the motion's rate for position 0); zero after an item's end.
+
+        Raises:
+            UniTalkerError: ``audio.too_short`` when a waveform gives no feature, ``model.too_long`` when the encoder
+                cannot take one in one piece.
         """
-        if lengths is None or len(set(lengths)) == 1:
-            length = waveform.shape[1] if lengths is None else lengths[0]
-            hidden = self._encoder.front_end(waveform[:, :length])
-            if self.spec.decoder.interpolate_position == 0:
-                if frame_count is None:
-                    raise ValueError("the adaptor before the encoder needs frame_count")
-                hidden = adapt_frequency(hidden, frame_count)
-            return self._encoder.context(hidden, None)
+        lengths = [waveform.shape[1]] * len(waveform) if lengths is None else list(lengths)
+        self._check_length(min(lengths))
+        counts = [self.feature_count(length) for length in lengths]
         if self.spec.decoder.interpolate_position == 0:
-            raise ValueError("items of unequal length need the adaptor after the encoder")
+            if frame_count is None:
+                raise ValueError("an adaptor before the encoder's transformer needs frame_count")
+            frames = _each(frame_count, len(waveform))
+        else:
+            frames = counts
+        if len(set(lengths)) == 1 and len(set(frames)) == 1:
+            hidden = self._encoder.front_end(waveform[:, : lengths[0]])
+            return self._encoder.context(_adapt_each(hidden, counts, frames), None)
         # One by one: the front ends normalise over the whole clip, and padding would change that.
         pieces = [
-            self._encoder.front_end(item[None, :length])[0] for item, length in zip(waveform, lengths, strict=True)
+            _adapt_each(self._encoder.front_end(item[None, :length]), [count], [wanted])[0]
+            for item, length, count, wanted in zip(waveform, lengths, counts, frames, strict=True)
         ]
-        counts = torch.tensor([len(piece) for piece in pieces], device=waveform.device)
-        features = self._encoder.context(nn.utils.rnn.pad_sequence(pieces, batch_first=True), counts)
-        return features * frame_mask(counts, features.shape[1])[..., None]
+        valid = torch.tensor(frames, device=waveform.device)
+        features = self._encoder.context(nn.utils.rnn.pad_sequence(pieces, batch_first=True), valid)
+        return features * frame_mask(valid, features.shape[1])[..., None]
 
     def decode(
         self,
@@ -143,12 +163,12 @@ class UniTalker(nn.Module):
             ``(batch, frames, decoder width)``; frames after an item's end are meaningless.
         """
         batch = features.shape[0]
-        frames = [frame_count] * batch if isinstance(frame_count, int) else list(frame_count)
+        frames = _each(frame_count, batch)
         counts = [features.shape[1]] * batch if feature_counts is None else list(feature_counts)
         if identity is None:
             identity = torch.full((batch,), len(self.spec.identities) - 1, device=features.device)
         after_decoder = self.spec.decoder.interpolate_position == 2
-        if not after_decoder:
+        if self.spec.decoder.interpolate_position == 1:
             features = _adapt_each(features, counts, frames)
         valid = counts if after_decoder else frames
         mask = None
@@ -171,10 +191,22 @@ class UniTalker(nn.Module):
         """The default template ``(dim,)`` of a head, if the model carries one."""
         return self.template_dict.get(head)
 
+    def _check_length(self, samples: int) -> None:
+        if self.feature_count(samples) < 1:
+            raise UniTalkerError(
+                "audio.too_short",
+                f"The sound has {samples / SAMPLE_RATE:.3f} s; the speech encoder needs more.",
+                "Take a sound of at least 0.1 s.",
+            )
+
     def freeze_front_end(self) -> None:
         """Keep the convolutional front end as it was pretrained, which the paper does throughout."""
         for parameter in self._encoder.front_end_parameters():
             parameter.requires_grad_(False)
+
+
+def _each(count: int | Sequence[int], batch: int) -> list[int]:
+    return [count] * batch if isinstance(count, int) else list(count)
 
 
 def _pca_layer(head: HeadSpec) -> PcaLayer:
@@ -184,6 +216,8 @@ def _pca_layer(head: HeadSpec) -> PcaLayer:
 
 def _adapt_each(values: Tensor, counts: list[int], frames: list[int]) -> Tensor:
     """The frequency adaptor on each item's own length; padded with zeros to the longest."""
+    if counts == frames:
+        return values[:, : max(counts)]
     if len(set(counts)) == 1 and len(set(frames)) == 1:
         return adapt_frequency(values[:, : counts[0]], frames[0])
     adapted = [adapt_frequency(values[i : i + 1, : counts[i]], frames[i])[0] for i in range(len(values))]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from backend.annotation import FLAME_PARAMETER_COUNT, Annotation, Kind
-from backend.bundle import load_tensors
+from backend.bundle import build_model
 from backend.model.spec import PIVOT, DecoderSpec, EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
 
@@ -52,15 +52,13 @@ def tiny_model(encoder: str, decoder: str, option: str, position: int) -> UniTal
     if option:
         weights = {name: array for name, array in weights.items() if name.startswith("audio_encoder.")}
         weights |= arrays(f"weights_{encoder}_{decoder}_{option}.npz")
-    model = UniTalker(_spec(encoder, decoder, option, position)).eval()
     tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
-    load_tensors(model, tensors, FOLDER / f"weights_{encoder}_{decoder}.npz")
-    return model
+    source = FOLDER / f"weights_{encoder}_{decoder}.npz"
+    return build_model(_spec(encoder, decoder, option, position), tensors, source).eval()
 
 
-def waveform(encoder: str) -> torch.Tensor:
+def waveform() -> torch.Tensor:
     """``(1, samples)``, raw: the normalisation that wav2vec 2.0 wants is the model's own."""
-    del encoder
     return torch.from_numpy(arrays("inputs.npz")["waveform_int16"].astype(np.float32) / 32768)[None]
 
 

@@ -41,7 +41,7 @@ def identity(style: str) -> torch.Tensor | None:
 def prediction(file: str, position: str, head: str, style: str) -> HeadOutput:
     encoder, decoder, option = variant_of(file)
     model = tiny_model(encoder, decoder, option, int(position))
-    sound = waveform(encoder)
+    sound = waveform()
     frames = frame_count(sound.shape[1], tiny_config()["fps"][head])
     template = torch.from_numpy(arrays("inputs.npz")[f"template/{head}"])
     return model(sound, head, frames, identity(style), template)
@@ -51,8 +51,7 @@ def teacher(model: UniTalker) -> dict[str, torch.Tensor]:
     """The ground-truth path: output, coefficients of the truth, and the two losses (SPEC 5)."""
     inputs = {name: torch.from_numpy(array) for name, array in arrays("inputs.npz").items()}
     truth, template = inputs[f"face_motion/{BIWI}"], inputs[f"template/{BIWI}"]
-    encoder = "w2v2" if model.spec.encoder.kind == "wav2vec2" else "wavlm"
-    output = model(waveform(encoder), BIWI, truth.shape[1], torch.tensor([2]), template)
+    output = model(waveform(), BIWI, truth.shape[1], torch.tensor([2]), template)
     result = {"style_2/motion": output.values, "rec_loss": torch.mean((output.values - truth) ** 2)}
     if output.coefficients is not None:
         pca = model.pca_layer_dict[BIWI]
@@ -63,8 +62,8 @@ def teacher(model: UniTalker) -> dict[str, torch.Tensor]:
     return result
 
 
-def intermediates(model: UniTalker, encoder: str) -> dict[str, torch.Tensor]:
-    sound = waveform(encoder)
+def intermediates(model: UniTalker) -> dict[str, torch.Tensor]:
+    sound = waveform()
     features = model.encode(sound)
     return {
         "conv_features_50hz": model._encoder.front_end(sound),
@@ -82,7 +81,7 @@ def test_outputs(file: str, name: str) -> None:
     if kind in ("stage", "teacher"):
         model = tiny_model(encoder, decoder, option, 1)
         with torch.no_grad():
-            results = intermediates(model, encoder) if kind == "stage" else teacher(model)
+            results = intermediates(model) if kind == "stage" else teacher(model)
         assert_close(results[rest.removeprefix(f"{BIWI}/")], expected)
         return
     head, style, what = rest.split("/")
@@ -117,7 +116,7 @@ def test_gradients_and_batches(file: str, name: str) -> None:
     expected = arrays(file)[name]
     encoder, kind, *rest = name.split("/")
     if kind == "batch2_second_reversed_styles_2_5":
-        sound = waveform(encoder)
+        sound = waveform()
         pair = torch.cat([sound, sound.flip(-1)])
         with torch.no_grad():
             output = tiny_model(encoder, "conv", "", 1)(pair, FLAME, expected.shape[1], torch.tensor([2, 5]))
