@@ -189,7 +189,8 @@ class UniTalker(nn.Module):
 
     def template(self, head: str) -> Tensor | None:
         """The default template ``(dim,)`` of a head, if the model carries one."""
-        return self.template_dict.get(head)
+        template: Tensor | None = self.template_dict.get(head)
+        return template
 
     def _check_length(self, samples: int) -> None:
         if self.feature_count(samples) < 1:
