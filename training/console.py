@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from training.checkpoint import StageName
 from training.store import Progress as ReportProgress
-from training.trainer import EpochReport, Observer, StageName
+from training.trainer import EpochReport, Observer
 
 _SECONDS_BETWEEN_LINES = 30.0
 

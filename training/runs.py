@@ -7,10 +7,12 @@ and ``checkpoint.pt``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 
@@ -231,9 +233,8 @@ def _fit_bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]
     bases = {}
     for type_name, head in recipe.heads.items():
         if head.components is not None:
-            annotation = corpus.annotations[type_name]
             bases[type_name] = fit_pca(
-                lambda annotation=annotation: _motions(corpus, annotation),
+                partial(_motions, corpus, corpus.annotations[type_name]),
                 components=head.components,
                 batch_size=_PCA_BATCH,
                 seed=recipe.seed,
@@ -243,7 +244,7 @@ def _fit_bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]
     return bases
 
 
-def _motions(corpus: Corpus, annotation: Annotation) -> Iterable[object]:
+def _motions(corpus: Corpus, annotation: Annotation) -> Iterator[np.ndarray]:
     for name in corpus.names:
         if corpus.annotation_of(name) == annotation:
             for clip in corpus.clips(name, "train"):

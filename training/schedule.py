@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from backend.model.pca import PcaLayer
 from backend.model.unitalker import UniTalker
 from training.config import JointStage, Optimiser, Stage
 
@@ -47,7 +49,7 @@ def make_optimiser(model: UniTalker, stage: Stage) -> torch.optim.Optimizer:
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trained)
     settings = stage.optimiser
-    scales = {f"out_head_dict.{head}.": _output_scale(pca.feat_std) for head, pca in model.pca_layer_dict.items()}
+    scales = {f"out_head_dict.{head}.": _output_scale(pca) for head, pca in model.pca_layer_dict.items()}
     groups = [
         _group(model, [name for name in trained if name.startswith(prefix)], settings.learning_rate * scale)
         for prefix, scale in scales.items()
@@ -79,9 +81,10 @@ def _is_trained(name: str, stage: Stage) -> bool:
     return isinstance(stage, JointStage) and layer is not None and int(layer.group(1)) >= stage.first_layer
 
 
-def _output_scale(deviations: Tensor) -> float:
+def _output_scale(pca: nn.Module) -> float:
     """How large PCA coefficients are beside blendshape weights."""
-    return float(deviations.square().mean().sqrt()) / _WEIGHT_DEVIATION
+    deviations = cast(PcaLayer, pca).get_buffer("feat_std")
+    return float(torch.linalg.vector_norm(deviations)) / math.sqrt(len(deviations)) / _WEIGHT_DEVIATION
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

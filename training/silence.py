@@ -51,7 +51,7 @@ def speech_weight(audio: np.ndarray, frames: int, fps: float, settings: Silence)
         float32 (frames,); frame ``i`` is at ``i / fps`` seconds.
     """
     times = np.arange(frames) / fps
-    weight = np.ones(frames, np.float32)
+    weight: np.ndarray = np.ones(frames, np.float32)
     for start, end in quiet_spans(audio, settings):
         before = np.inf if start == 0 else times - start
         after = np.inf if end >= len(audio) / SAMPLE_RATE else end - times
@@ -70,7 +70,7 @@ def quiet_frames(audio: np.ndarray, frames: int, fps: float, settings: Silence) 
 def _runs(flags: np.ndarray) -> np.ndarray:
     """(N, 2): start and end of every stretch of true values."""
     changes = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return changes.reshape(-1, 2)
+    return np.reshape(changes, (-1, 2))
 
 
 def _level(audio: np.ndarray) -> np.ndarray:

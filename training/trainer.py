@@ -120,7 +120,9 @@ class Trainer:
         """
         torch.manual_seed(self._recipe.seed)
         position = Position()
-        if resumed is not None:
+        if resumed is None:
+            self._save(position, None)
+        else:
             position = resumed.position
             self._model.load_state_dict(resumed.model)
         for name in _STAGES[_STAGES.index(position.stage) :]:
@@ -179,7 +181,7 @@ class Trainer:
                 "Look at these clips, lower the learning rate, or set clip_norm; then unitalker train resume.",
             )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         if stage.optimiser.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), stage.optimiser.clip_norm)
         optimiser.step()

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.annotation import Annotation
+from backend.annotation import Annotation, Kind
 from backend.audio import SAMPLE_RATE, read_audio
 from backend.errors import UniTalkerError
 
@@ -25,6 +25,11 @@ Split = Literal["train", "val", "test"]
 LONGEST_CLIP = 20.0
 SHORTEST_CLIP = 0.5
 
+_UNITS: dict[Kind, Literal["weight", "m", "parameter"]] = {
+    "blendshapes": "weight",
+    "vertices": "m",
+    "flame": "parameter",
+}
 _DECIMATION = {25.0: 1, 30.0: 1, 60.0: 2, 100.0: 4}
 
 
@@ -96,7 +101,7 @@ class OfficialDataSet:
                 kind=kind,
                 dim=description["dim"],
                 fps=stored / self._decimation(stored, path),
-                unit={"vertices": "m", "flame": "parameter"}.get(kind, "weight"),
+                unit=_UNITS[kind],
                 scale=description.get("scale", 1.0),
                 names=tuple(description.get("names", ())),
             )
