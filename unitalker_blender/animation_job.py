@@ -5,7 +5,6 @@ The scene is touched by the last step only. A job that fails or is cancelled lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -17,6 +16,7 @@ from .client.job import MotionJob
 from .client.motion import Motion, load_motion
 from .client.protocol import AnimateRequest, Result
 from .client.session import BackendSession
+from .job import Report
 from .scene import target as targets
 from .scene.frame_range import extend_range
 from .scene.key_writer import Written, write_keys
@@ -26,14 +26,6 @@ from .scene.verify import check_motion
 
 _FPS_TOLERANCE = 1e-3
 _LAST_FRAME = 1_048_574  # of Blender
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a finished job did: one sentence, and remarks that the user should see."""
-
-    summary: str
-    warnings: tuple[str, ...]
 
 
 class AnimationJob:

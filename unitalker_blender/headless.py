@@ -78,12 +78,12 @@ def _animate_options(options: argparse.Namespace) -> AnimateOptions:
 
 def _default_target() -> str:
     """The active object when it is a face; else the only face; else the active object, to say what is wrong with it."""
-    scene, active = bpy.context.scene, bpy.context.active_object
+    scene, active = bpy.context.scene, bpy.context.view_layer.objects.active
     if active is not None and targets.has_shape_keys(active):
-        return active.name
+        return str(active.name)
     face = targets.only_face(scene, targets.arkit_spellings(backend_session.assets_folder()))
     chosen = face or active
-    return chosen.name if chosen else ""
+    return str(chosen.name) if chosen else ""
 
 
 def _animate(options: AnimateOptions) -> None:

@@ -9,7 +9,7 @@ import bpy
 from . import backend_session
 from .client.errors import UniTalkerError
 from .operators.animate import panel_problem
-from .operators.stepping import running
+from .operators.stepping import last_error, running
 from .scene import target as targets
 
 _POINTS_PER_LETTER = 7
@@ -64,10 +64,11 @@ def _draw_action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         return
     row = layout.row()
     row.scale_y = 1.4
+    row.operator_context = "INVOKE_DEFAULT"  # polled as a button of this sidebar, not of the viewport beside it
     row.operator("unitalker.animate", icon="PLAY")
-    problem = panel_problem(context)
-    if problem:
-        _draw_text(layout, problem, context)
+    for text in (panel_problem(context), last_error()):
+        if text:
+            _draw_text(layout, text, context)
 
 
 def _draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:

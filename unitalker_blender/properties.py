@@ -108,7 +108,7 @@ class SpeechSettings:
 
 
 def _is_mesh(_self: object, candidate: bpy.types.Object) -> bool:
-    return candidate.type == "MESH"
+    return bool(candidate.type == "MESH")
 
 
 class UniTalkerSettings(SpeechSettings, bpy.types.PropertyGroup):
@@ -123,7 +123,8 @@ class UniTalkerSettings(SpeechSettings, bpy.types.PropertyGroup):
 
     def target_name(self, context: bpy.types.Context) -> str:
         """The chosen mesh, else the active object; empty when there is neither."""
-        chosen = self.target or context.active_object
+        # Not `context.active_object`, which does not exist while Blender runs a command.
+        chosen = self.target or context.view_layer.objects.active
         return chosen.name if chosen else ""
 
 

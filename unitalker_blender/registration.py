@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from . import backend_session, headless, properties
+from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
@@ -35,6 +36,7 @@ def register() -> None:
 
 def unregister() -> None:
     global _command
+    stepping.forget()
     backend_session.close()
     bpy.utils.unregister_cli_command(_command)
     _command = None

@@ -146,11 +146,11 @@ def everything() -> dict[str, Any]:
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings of the runs of Animate that finished."""
     told: list[str] = []
-    finish = UNITALKER_OT_animate.finish
+    tell = UNITALKER_OT_animate._tell
 
     def listen(self: Any, job: Any) -> None:
         told.extend(job.report.warnings)
-        finish(self, job)
+        tell(self, job)
 
-    monkeypatch.setattr(UNITALKER_OT_animate, "finish", listen)
+    monkeypatch.setattr(UNITALKER_OT_animate, "_tell", listen)
     return told

@@ -57,9 +57,6 @@ class Window(stepping.SteppingOperator):
     def make_job(self, _context: object) -> AnimationJob:
         return AnimationJob(bpy.context.scene, self.options, backend_session.get())
 
-    def finish(self, job: Any) -> None:
-        self.told.append(job.report.summary)
-
     def report(self, _level: set[str], text: str) -> None:
         self.told.append(text)
 

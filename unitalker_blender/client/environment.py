@@ -90,7 +90,7 @@ def find_python(preference: str, root: Path, environ: Mapping[str, str]) -> Path
 def install_hint(python: Path) -> str:
     """How to make an interpreter fit for the backend."""
     return (
-        f'Install the packages with: "{python}" -m pip install {" ".join(BACKEND_PACKAGES)}\n'
+        f'Install what it needs ("{python}" -m pip install {" ".join(BACKEND_PACKAGES)}), '
         "or choose another Python in Edit > Preferences > Add-ons > UniTalker."
     )
 

@@ -139,7 +139,10 @@ class BackendProcess:
 
 
 def _start(command: BackendCommand) -> subprocess.Popen[bytes]:
-    no_window = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    if sys.platform == "win32":
+        no_console = subprocess.CREATE_NO_WINDOW
+    else:
+        no_console = 0
     try:
         return subprocess.Popen(
             command.arguments(),
@@ -149,7 +152,7 @@ def _start(command: BackendCommand) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=os.name == "posix",
-            creationflags=no_window,
+            creationflags=no_console,
         )
     except OSError as error:
         raise UniTalkerError(

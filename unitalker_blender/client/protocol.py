@@ -156,7 +156,8 @@ def parse_event(line: bytes) -> Event:
     kind = message.pop("type", None) if isinstance(message, dict) else None
     if not isinstance(kind, str) or kind not in _EVENTS:
         raise _bad(f"unknown event: {line[:200]!r}")
-    return _decode(_EVENTS[kind], message, kind)
+    event: Event = _decode(_EVENTS[kind], message, kind)
+    return event
 
 
 def _bad(what: str) -> UniTalkerError:

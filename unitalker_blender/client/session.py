@@ -30,7 +30,6 @@ class BackendSession:
 
     Attributes:
         hello: what the running backend said of itself; None until it has.
-        problem: the backend's last failure, one sentence; empty when all is well.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class BackendSession:
         self._crashed = False
         self._last_id = 0
         self.hello: Hello | None = None
-        self.problem = ""
 
     @property
     def pid(self) -> int | None:
@@ -56,8 +54,6 @@ class BackendSession:
 
     def status(self) -> str:
         """One line for the panel."""
-        if self.problem:
-            return self.problem
         if self._process is None:
             return "Backend: starts when needed"
         if self.hello is None:
@@ -70,44 +66,40 @@ class BackendSession:
 
     def start(self) -> None:
         """Make sure that a process runs; does not wait for its hello."""
-        with self._noting():
-            command = self._resolve()
-            if self._process is not None and not self._process.alive:
-                self._drop_crashed()
-            if self._process is not None and self._process.command != command:
-                self.close()
-            if self._process is None:
-                self._count_restart()
-                self._process = BackendProcess(command)
-                self._started_at = self._clock()
-        self.problem = ""
+        command = self._resolve()
+        if self._process is not None and not self._process.alive:
+            self._drop_crashed()
+        if self._process is not None and self._process.command != command:
+            self.close()
+        if self._process is None:
+            self._count_restart()
+            self._process = BackendProcess(command)
+            self._started_at = self._clock()
 
     def ready(self, wait: float) -> bool:
         """Whether the backend has said hello and can animate; waits up to `wait` seconds."""
-        with self._noting():
-            if self.hello is not None:
-                return True
-            event = self._running().next_event(wait)
-            if isinstance(event, Hello):
-                self._accept(event)
-            elif self._clock() - self._started_at > self._hello_timeout:
-                self._give_up()
+        if self.hello is not None:
+            return True
+        event = self.next_event(wait)
+        if isinstance(event, Hello):
+            self._accept(event)
+        elif self._clock() - self._started_at > self._hello_timeout:
+            self._give_up()
         return self.hello is not None
 
     def send(self, line: bytes) -> None:
-        with self._noting():
+        with self._dropping():
             self._running().send(line)
 
     def next_event(self, wait: float) -> Event | None:
         """The next event, or None; `BackendDiedError` after a crash, and then the process is gone."""
-        with self._noting():
+        with self._dropping():
             return self._running().next_event(wait)
 
     def forgive(self) -> None:
         """Forget past crashes: the user asks for another try."""
         self._restarts.clear()
         self._crashed = False
-        self.problem = ""
 
     def close(self) -> None:
         """End the backend; it is started again when needed."""
@@ -127,16 +119,13 @@ class BackendSession:
         return self._process
 
     @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Remember a failure for the status line, and let go of a process that died."""
+    def _dropping(self) -> Iterator[None]:
+        """Let go of a process that died or cannot be understood any more."""
         try:
             yield
         except BackendDiedError as death:
-            error = self._drop_died(death)
-            self.problem = error.message
-            raise error from death
+            raise self._drop_died(death) from death
         except UniTalkerError as error:
-            self.problem = error.message
             if error.code == "protocol.bad_event":
                 self.kill()  # a stream that is out of step stays so, and its job may still run
             raise

@@ -63,12 +63,6 @@ class UNITALKER_OT_animate(SteppingOperator, properties.SpeechSettings, bpy.type
 
         return AnimationJob(context.scene, self._options(context), backend_session.get())
 
-    def finish(self, job: AnimationJob) -> None:
-        assert job.report
-        for warning in job.report.warnings:
-            self.report({"WARNING"}, warning)
-        self.report({"INFO"}, job.report.summary)
-
     def _options(self, context: bpy.types.Context) -> AnimateOptions:
         settings = context.scene.unitalker
         values = {

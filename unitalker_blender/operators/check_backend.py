@@ -8,6 +8,7 @@ import bpy
 
 from .. import backend_session
 from ..client.session import BackendSession
+from ..job import Report
 from .stepping import SteppingOperator, running
 
 
@@ -32,14 +33,14 @@ class HelloJob:
     def close(self) -> None:
         """Nothing to forget: the backend stays."""
 
-    def summary(self) -> str:
+    @property
+    def report(self) -> Report | None:
         hello = self._session.hello
-        assert hello
+        if hello is None:
+            return None
         models = ", ".join(model.name for model in hello.models) or "no models"
-        return f"Backend {hello.version}, Python {hello.python}, {', '.join(hello.devices)}: {models}"
-
-    def problems(self) -> tuple[str, ...]:
-        return self._session.hello.problems if self._session.hello else ()
+        summary = f"Backend {hello.version}, Python {hello.python}, {', '.join(hello.devices)}: {models}"
+        return Report(summary, hello.problems)
 
 
 class UNITALKER_OT_check_backend(SteppingOperator, bpy.types.Operator):  # noqa: N801
@@ -58,8 +59,3 @@ class UNITALKER_OT_check_backend(SteppingOperator, bpy.types.Operator):  # noqa:
 
     def make_job(self, _context: bpy.types.Context) -> HelloJob:
         return HelloJob(backend_session.get())
-
-    def finish(self, job: HelloJob) -> None:
-        for problem in job.problems():
-            self.report({"WARNING"}, problem)
-        self.report({"INFO"}, job.summary())

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..client.errors import UniTalkerError
+from ..job import Job
 
 _TICK = 0.1  # seconds between two steps in a window
 
 
-class Job(Protocol):
-    """What an operator runs."""
-
-    @property
-    def fraction(self) -> float: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def cancelled(self) -> bool: ...
-    def step(self, wait: float = 0.0) -> bool: ...
-    def cancel(self) -> None: ...
-    def close(self) -> None: ...
-
-
 _running: Job | None = None
+_last_error = ""
 
 
 def running() -> Job | None:
     """The job that runs now; there is never more than one."""
     return _running
+
+
+def last_error() -> str:
+    """Why the last job failed, for the panel; empty when it did not, or when another has been started."""
+    return _last_error
+
+
+def forget() -> None:
+    """End what runs, without a word; for when the add-on is turned off."""
+    global _running, _last_error
+    job, _running, _last_error = _running, None, ""
+    if job is not None:
+        job.close()
 
 
 class SteppingOperator:
@@ -42,9 +43,9 @@ class SteppingOperator:
         """Check everything and start; UniTalkerError when it cannot be done."""
         raise NotImplementedError
 
-    def finish(self, job: Job) -> None:
-        """Tell the user what a finished job did."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # of bpy.types.Operator, the other base of every operator
+
+        def report(self, level: set[str], message: str) -> None: ...
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         job = self._begin(context)
@@ -87,11 +88,12 @@ class SteppingOperator:
         self._end(context)
 
     def _begin(self, context: bpy.types.Context) -> Job | None:
-        global _running
+        global _running, _last_error
+        _last_error = ""
         try:
             _running = self.make_job(context)
         except UniTalkerError as error:
-            self.report({"ERROR"}, str(error))
+            self._fail(error)
         return _running
 
     def _step(self, job: Job, wait: float) -> set[str]:
@@ -100,13 +102,24 @@ class SteppingOperator:
             if not job.step(wait):
                 return {"RUNNING_MODAL"}
         except UniTalkerError as error:
-            self.report({"ERROR"}, str(error))
+            self._fail(error)
             return {"CANCELLED"}
         if job.cancelled:
             self.report({"INFO"}, "Cancelled; nothing was changed")
             return {"CANCELLED"}
-        self.finish(job)
+        self._tell(job)
         return {"FINISHED"}
+
+    def _tell(self, job: Job) -> None:
+        assert job.report
+        for warning in job.report.warnings:
+            self.report({"WARNING"}, warning)
+        self.report({"INFO"}, job.report.summary)
+
+    def _fail(self, error: UniTalkerError) -> None:
+        global _last_error
+        _last_error = str(error)
+        self.report({"ERROR"}, _last_error)
 
     def _end(self, context: bpy.types.Context) -> None:
         global _running
