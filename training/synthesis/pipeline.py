@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from training.synthesis.corpus import CorpusWriter, LabelledSpeech
 from training.synthesis.engines import ENGINES
 from training.synthesis.engines.base import Engine
 from training.synthesis.rules import Articulator
-from training.synthesis.teacher import Teacher
+from training.synthesis.teacher import Report, Teacher
 from training.synthesis.text import FORTUNES, FORTUNES_LICENCE, Sentence, english_sentences, listed_sentences
 from training.synthesis.timeline import Phone, Utterance, track, with_silences
 
@@ -34,8 +34,6 @@ _LONGEST_CLIP = 19.0
 _LARGEST_OFFSET = 0.02
 _CALIBRATION_UTTERANCES = 24
 _MOST_SKIPPED = 0.05
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)

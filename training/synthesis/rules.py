@@ -69,6 +69,7 @@ class Articulator:
 
     def _lips(self, values: np.ndarray, phones: Track) -> None:
         spread, opening = _feature(phones, "spread"), _feature(phones, "opening")
+        # Lower teeth show in [e] and [i], less in [s].
         shown_teeth = np.maximum(0.6 * spread + 0.5 * spread * opening, 0.5 * (_feature(phones, "raised_jaw") == 1))
         for names, strength, degree in (
             (("mouthPucker",), PUCKER, _feature(phones, "rounding")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,10 @@ from backend.errors import UniTalkerError
 from training.synthesis.corpus import file_hash
 from training.synthesis.rules import Articulator
 from training.synthesis.takes import Takes, read_takes
-from training.synthesis.teacher import Schedule, Teacher, evaluate, load_teacher, train_teacher
+from training.synthesis.teacher import Report, Schedule, Teacher, evaluate, load_teacher, train_teacher
 from training.synthesis.timeline import track
 
 _SHOWN = ("aperture", "jawOpen", "mouthClose", "mouthPucker", "mouthFunnel")
-
-Report = Callable[[str], None]
 
 
 def prepare_teacher(

