@@ -51,14 +51,13 @@ def speech_weight(audio: np.ndarray, frames: int, fps: float, settings: Silence)
         float32 (frames,); frame ``i`` is at ``i / fps`` seconds.
     """
     times = np.arange(frames) / fps
-    weight: np.ndarray = np.ones(frames, np.float32)
+    weight = np.ones(frames, np.float32)
     for start, end in quiet_spans(audio, settings):
-        before = np.inf if start == 0 else times - start
-        after = np.inf if end >= len(audio) / SAMPLE_RATE else end - times
-        distance = np.minimum(before, after)
-        inside = (times >= start) & (times < end) if np.isfinite(end) else times >= start
-        faded = np.clip(1 - (distance - settings.hold) / settings.fade, 0, 1)
-        weight = np.where(inside, np.minimum(weight, faded), weight).astype(np.float32)
+        since = np.inf if start == 0 else times - start
+        until = np.inf if end >= len(audio) / SAMPLE_RATE else end - times
+        faded = np.clip(1 - (np.minimum(since, until) - settings.hold) / settings.fade, 0, 1)
+        inside = (times >= start) & (until > 0)
+        weight[inside] = np.broadcast_to(faded, times.shape)[inside]
     return weight
 
 

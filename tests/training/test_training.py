@@ -41,7 +41,7 @@ class Recorder(Observer):
         self.epochs.append(report)
 
 
-class Interrupted(Exception):
+class InterruptionError(Exception):
     pass
 
 
@@ -54,7 +54,7 @@ class InterruptAt(Observer):
     def step(self, stage: StageName, done: int, steps: int, loss: float) -> None:
         self.left -= 1
         if not self.left:
-            raise Interrupted
+            raise InterruptionError
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +92,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(
     step: int, trained: tuple[Path, Recorder], tiny_recipe: Recipe, places: Places, tmp_path: Path
 ) -> None:
     every_step = tiny_recipe.model_copy(update={"checkpoint_minutes": 1e-9})
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptionError):
         Trainer(begin(every_step, tmp_path, places, CPU, silent), tmp_path, CPU, InterruptAt(step)).fit()
     torch.rand(5)
     material, checkpoint = take_up(tmp_path, CPU, silent)
