@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,10 @@ def read_audio(path: Path) -> Audio:
 
 
 def _open(path: Path) -> soundfile.SoundFile:
+    # Bytes on POSIX, whose names need not be Unicode.
+    name = os.fsencode(path) if os.name == "posix" else str(path)
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(name)
     # TypeError: a suffix that libsndfile takes for headerless data.
     except (soundfile.LibsndfileError, TypeError) as error:
         raise UniTalkerError(

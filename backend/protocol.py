@@ -195,8 +195,8 @@ class ProtocolError(UniTalkerError):
 
 
 def encode(event: Event) -> bytes:
-    """One line of UTF-8 JSON with its line end."""
-    return event.model_dump_json().encode() + b"\n"
+    """One line of JSON with its line end; ASCII, so that file names which are no Unicode come through as well."""
+    return json.dumps(event.model_dump()).encode("ascii") + b"\n"
 
 
 def parse_request(line: bytes) -> Request:
@@ -209,7 +209,8 @@ def parse_request(line: bytes) -> Request:
     if len(line) > MAX_LINE:
         raise ProtocolError("line_too_long", f"A line of {len(line)} bytes is longer than {MAX_LINE}.")
     try:
-        data = json.loads(line.decode("utf-8"))
+        # A file's name need not be UTF-8 on every system; Python keeps such bytes in strings in this way.
+        data = json.loads(line.decode("utf-8", "surrogateescape"))
     # RecursionError: brackets nested thousands deep.
     except (ValueError, RecursionError) as error:
         raise ProtocolError("bad_json", f"A line is not JSON: {error}.") from error

@@ -25,10 +25,10 @@ from transformers.audio_utils import mel_filter_bank
 from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from backend.audio import SAMPLE_RATE
 from backend.errors import UniTalkerError
 from backend.model.spec import EncoderSpec
 
-SAMPLE_RATE = 16000
 FEATURE_RATE = 50
 
 _WAVEFORM_MODELS: dict[str, tuple[type[Any], type[Any]]] = {

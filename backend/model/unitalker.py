@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from backend.audio import SAMPLE_RATE
 from backend.errors import UniTalkerError
 from backend.model.decoder import build_decoder
-from backend.model.encoder import SAMPLE_RATE, SpeechEncoder, build_encoder, frame_mask
+from backend.model.encoder import SpeechEncoder, build_encoder, frame_mask
 from backend.model.frequency_adaptor import adapt_frequency
 from backend.model.heads import build_head
 from backend.model.pca import PcaLayer
@@ -28,11 +29,6 @@ class HeadOutput:
 
     values: Tensor
     coefficients: Tensor | None
-
-
-def frame_count(samples: int, fps: float) -> int:
-    """Motion frames for a waveform of so many 16 kHz samples: rounded half to even (SPEC 1.3)."""
-    return round(samples / SAMPLE_RATE * fps)
 
 
 class UniTalker(nn.Module):

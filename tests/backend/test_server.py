@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,17 @@ def test_a_job_from_request_to_file(start_backend: Start, tmp_path: Path, murmur
     assert "import of torch" in backend.log.read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode there")
+def test_a_file_name_that_is_no_unicode(shared_backend: Any, tmp_path: Path, murmur: Path) -> None:
+    voice, output = (Path(os.fsdecode(bytes(tmp_path) + name)) for name in (b"/\xff.wav", b"/\xfe.npz"))
+    shutil.copy(murmur, voice)
+    line = json.dumps(animate(41, voice, output), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    shared_backend.send_line(line)
+    result = shared_backend.ending(41)
+    assert (result["type"], result.get("path")) == ("result", str(output))
+    assert output.is_file()
+
+
 def test_jobs_are_done_in_order_and_the_model_stays_loaded(
     shared_backend: Any, tmp_path: Path, murmur: Path, tiny_model: Path
 ) -> None:
@@ -218,6 +231,7 @@ def test_a_late_cancel_is_no_mistake(shared_backend: Any) -> None:
         (b'{"type": "models", "id": "4"}', "bad_request", None),
         (b'{"type": "models", "id": true}', "bad_request", None),
         (b'{"type": "models", "id": 4, "colour": "red"}', "bad_request", 4),
+        (b'{"type": "models", "id": 4, "\\ud800": 1}', "bad_request", 4),
         (b'{"type": "animate", "id": 4, "audio": "relative.wav", "output": "/o.npz"}', "bad_request", 4),
         (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.exe"}', "bad_request", 4),
         (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.npz", "fps": 0}', "bad_request", 4),
