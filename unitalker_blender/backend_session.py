@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import preference_values
 from .client.environment import BackendCommand, backend_root, resolve_command
-from .client.protocol import Hello
-from .client.session import BackendSession
+
+if TYPE_CHECKING:
+    from .client.protocol import Hello
+    from .client.session import BackendSession
 
 ADDON_FOLDER = Path(__file__).resolve().parent
 
@@ -19,6 +22,9 @@ def get() -> BackendSession:
     """The session, made when first asked for; its process starts with the first job."""
     global _session
     if _session is None:
+        # Not at the top: what runs a process takes half of the time that registration may take.
+        from .client.session import BackendSession
+
         _session = BackendSession(_command)
         atexit.register(close)
     return _session

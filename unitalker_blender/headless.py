@@ -15,8 +15,6 @@ from .client.errors import UniTalkerError
 from .properties import DEVICES
 from .scene import target as targets
 
-COMMAND = "unitalker"
-
 _STEP = 0.1  # seconds
 
 
@@ -40,7 +38,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"blender -b FILE.blend --command {COMMAND}")
+    parser = argparse.ArgumentParser(prog="blender -b FILE.blend --command unitalker")
     commands = parser.add_subparsers(required=True, metavar="animate")
     animate = commands.add_parser("animate", help="make a mesh of the open file speak, and save the result")
     add = animate.add_argument

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import backend_session, compat
-from .client.protocol import ModelInfo
+
+if TYPE_CHECKING:
+    from .client.protocol import ModelInfo
 
 DEVICES = (
     ("auto", "Automatic", "A graphics processor when there is one, else the processor"),

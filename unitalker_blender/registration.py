@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import backend_session, headless, properties
+from . import backend_session, properties
 from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
 from .operators.cancel import UNITALKER_OT_cancel
@@ -23,6 +23,8 @@ CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UNITALKER_PT_speech,
 )
 
+COMMAND = "unitalker"
+
 _command: Any = None
 
 
@@ -31,7 +33,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.add_to_scene()
-    _command = bpy.utils.register_cli_command(headless.COMMAND, headless.run)
+    _command = bpy.utils.register_cli_command(COMMAND, _run_command)
 
 
 def unregister() -> None:
@@ -43,3 +45,9 @@ def unregister() -> None:
     properties.remove_from_scene()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+
+
+def _run_command(arguments: list[str]) -> int:
+    from . import headless  # with argparse, which only this needs
+
+    return headless.run(arguments)

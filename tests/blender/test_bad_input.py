@@ -8,7 +8,7 @@ from collections.abc import Callable
 import bpy
 import pytest
 
-from tests.blender.conftest import ARKIT_51, animate, everything
+from tests.blender.conftest import ARKIT_51, animate, everything, keyed
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -120,6 +120,17 @@ def test_linked_data_made_local_can_be_animated(make_sound, library) -> None:
     local.data.make_local()
     bpy.context.view_layer.objects.active = local
     assert animate(filepath=make_sound(0.5)) == {"FINISHED"}
+
+
+def test_library_override_of_the_mesh_can_be_animated_and_saved(make_sound, library, tmp_path) -> None:
+    face = linked(library).override_create(remap_local_usages=True)
+    face.data.override_create(remap_local_usages=True)
+    assert animate(filepath=make_sound(0.5), object=face.name) == {"FINISHED"}
+    path = str(tmp_path / "shot.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    face = next(item for item in bpy.context.scene.objects if item.type == "MESH")
+    assert len(keyed(face)) == 51
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "", "folder"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
 from .. import backend_session
-from ..client.session import BackendSession
 from ..job import Report
 from .stepping import SteppingOperator, running
+
+if TYPE_CHECKING:
+    from ..client.session import BackendSession
 
 
 class HelloJob:

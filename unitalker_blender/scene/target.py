@@ -40,7 +40,8 @@ def check_target(target: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.
         raise UniTalkerError(
             "target.linked",
             f"The shape keys of '{target.name}' are linked from another file and cannot be animated here.",
-            "Make the object and its mesh local (Object > Relations > Make Local), or animate it in its own file.",
+            "Make a library override of the mesh, make it local (Object > Relations > Make Local), or animate it in "
+            "its own file.",
         )
     if not key.use_relative:
         raise UniTalkerError(
