@@ -158,7 +158,8 @@ class Loss(_Section):
         dead_below: channels with a smaller standard deviation are not trained and stay 0.
         mouth_prefixes: channel names that begin so belong to the mouth.
         other_weight: factor for all other channels, which follow speech little.
-        aperture_weight: of the term on jawOpen - mouthClose, in units of its variance; raise if lips do not close.
+        aperture_weight: of the term on jawOpen - mouthClose, 1 counting as much as one channel; raise if lips do not
+            close, but far above 10 all other channels suffer.
         coefficient_weight: of the PCA coefficient term beside the vertex term (0.01 in the paper).
     """
 

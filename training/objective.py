@@ -82,11 +82,13 @@ def _blendshape_loss(annotation: Annotation, statistics: TargetStatistics, setti
     weights = variance_weights(deviation, settings.deviation_floor, minor, settings.other_weight)
     # The head starts at zero: without a gradient a channel that never moves stays exactly at rest.
     alive = deviation >= settings.dead_below
-    weights = torch.where(alive, weights, 0) * len(alive) / alive.sum().clamp(min=1)
+    count = max(int(alive.sum()), 1)
+    weights = torch.where(alive, weights, 0) * len(alive) / count
     terms = {"weights": WeightedMSE(weights * head.loss_weight)}
     aperture = _aperture_channels(annotation)
     if aperture and settings.aperture_weight and statistics.aperture_variance:
-        factor = settings.aperture_weight * head.loss_weight / statistics.aperture_variance
+        # The weights' term is a mean over channels, of which the opening is as one more.
+        factor = settings.aperture_weight * head.loss_weight / (count * statistics.aperture_variance)
         return SumOf({**terms, "aperture": ApertureLoss(*aperture, factor)})
     return SumOf(terms)
 
