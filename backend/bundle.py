@@ -162,13 +162,17 @@ def save_bundle(
 
 
 def _replace_folder(new: Path, target: Path) -> None:
-    if target.exists():
-        old = new.with_name(new.name + "-old")
-        target.replace(old)
+    if not target.exists():
         new.replace(target)
-        shutil.rmtree(old)
-    else:
+        return
+    old = new.with_name(new.name + "-old")
+    target.replace(old)
+    try:
         new.replace(target)
+    except OSError:
+        old.replace(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _bad_tensor(source: Path, name: str, problem: str) -> UniTalkerError:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+# The networks here are tiny: more threads than one only wait for each other, many times longer on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Blender's Python has bpy and no torch, the backend's has torch and no bpy.
+collect_ignore = [] if find_spec("bpy") else ["blender"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
