@@ -28,6 +28,8 @@ def awkward(tmp_path: Path) -> Path:
 def command(awkward: Path) -> BackendCommand:
     """Starts the fake backend."""
     (awkward / "backend").mkdir()
+    # Without it the folder would yield to a `backend` that is installed, as in a development environment.
+    (awkward / "backend/__init__.py").touch()
     shutil.copy(Path(__file__).with_name("fake_backend.py"), awkward / "backend/__main__.py")
     shutil.copytree(REPOSITORY / "assets/rigs", awkward / "assets/rigs")
     return BackendCommand(Path(sys.executable), awkward)
