@@ -79,11 +79,8 @@ def face(make_face) -> bpy.types.Object:
 
 
 @pytest.fixture
-def heads() -> Path:
-    folder = REPOSITORY.parent / "shared" / "heads"
-    if not folder.is_dir():
-        pytest.skip("needs ../shared")
-    return folder
+def heads(shared: Path) -> Path:
+    return shared / "heads"
 
 
 def animate(**arguments: Any) -> set[str]:

@@ -74,10 +74,9 @@ def mouth_travel(face: bpy.types.Object, frames: range) -> np.ndarray:
 
 @needs_model
 @pytest.mark.parametrize("name", ["makehuman_head_arkit_visemes.glb", "ict_head_arkit.glb"])
-def test_real_speech_moves_a_real_head(heads, name) -> None:
+def test_real_speech_moves_a_real_head(heads, shared, name) -> None:
     face = load(heads / name)
-    speech = heads.parent / "speech" / "jfk_16k.wav"
-    assert animate(filepath=speech) == {"FINISHED"}
+    assert animate(filepath=shared / "speech/jfk_16k.wav") == {"FINISHED"}
     curves = keyed(face)
     assert len(curves) >= 51
     assert all(np.isfinite(curve).all() for curve in curves.values())
