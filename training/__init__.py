@@ -1,1 +1,4 @@
-"""Training of UniTalker models: datasets, PCA, losses, trainer, evaluation, export. Imports `backend`, never the reverse."""
+"""Training of UniTalker models: data sets, PCA, losses, trainer, evaluation, export.
+
+Imports `backend`, never the reverse.
+"""

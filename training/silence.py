@@ -63,7 +63,8 @@ def speech_weight(audio: np.ndarray, frames: int, fps: float, settings: Silence)
 
 def quiet_frames(audio: np.ndarray, frames: int, fps: float, settings: Silence) -> np.ndarray:
     """bool (frames,): frames at full rest, which tell what a speaker's neutral face looks like."""
-    return speech_weight(audio, frames, fps, settings) == 0
+    at_rest: np.ndarray = speech_weight(audio, frames, fps, settings) == 0
+    return at_rest
 
 
 def _runs(flags: np.ndarray) -> np.ndarray:
