@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from backend.bundle_manifest import BundleEntry, find_bundle
 from backend.model.spec import HeadSpec
@@ -38,7 +39,7 @@ def _bundle_rows(entry: BundleEntry) -> Rows:
     ]
     rows += [(f"head {head.annotation.type_name}", _describe_head(head)) for head in spec.heads]
     rows.append(("default head", manifest.default_head))
-    return rows + [(key, str(value)) for key, value in manifest.provenance.items()]
+    return rows + [row for key, value in manifest.provenance.items() for row in _provenance(key, value)]
 
 
 def _checkpoint_rows(path: Path) -> Rows:
@@ -74,6 +75,14 @@ def _describe_head(head: HeadSpec) -> str:
     if head.components:
         text += f" from {head.components} PCA components"
     return text + (", with template" if head.has_template else "")
+
+
+def _provenance(key: str, value: Any) -> Rows:
+    """One row for each entry of a table or list."""
+    if isinstance(value, dict):
+        return [(f"made from: {key} {name}", str(entry)) for name, entry in value.items()]
+    entries = value if isinstance(value, list | tuple) else [value]
+    return [(f"made from: {key}", str(entry)) for entry in entries]
 
 
 def _identities(names: tuple[str, ...], default: str) -> str:

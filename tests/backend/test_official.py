@@ -216,7 +216,7 @@ def test_inspection_of_what_was_imported(checkpoint: Path, tmp_path: Path) -> No
     rows = dict(inspect_model(report.folder))
     assert rows["identities"] == "935, D0/0 to pivot, default pivot"
     assert "head BIWI_23370_vertices" not in rows
-    assert "BIWI_23370_vertices" in rows["left_out"]
+    assert "D0_BIWI/pca.npz" in rows["made from: left_out BIWI_23370_vertices"]
 
 
 def test_identity_tables_of_fine_tuned_models_are_named_by_number() -> None:
