@@ -151,7 +151,9 @@ def save_bundle(
             save_file(tensors, partial / WEIGHTS_FILE)
             (partial / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
             (partial / CARD_FILE).write_text(card, encoding="utf-8")
+            # Temporary folders and safetensors files are made for their owner alone.
             partial.chmod(0o755)
+            (partial / WEIGHTS_FILE).chmod(0o644)
             _replace_folder(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

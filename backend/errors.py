@@ -19,5 +19,5 @@ class UniTalkerError(Exception):
         self.hint = hint
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - not an error
     """Raised by a progress callback to stop the work that reports to it."""

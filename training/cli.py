@@ -10,6 +10,7 @@ import typer
 from backend.engine import choose_device
 from backend.errors import UniTalkerError
 from training.config import Recipe, load_recipe
+from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -18,6 +19,8 @@ app = typer.Typer(help="Train models.", no_args_is_help=True, pretty_exceptions_
 
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
+
+app.command("synthesise")(synthesise_command)
 
 
 @app.command("encoder")

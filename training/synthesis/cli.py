@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(pretty_exceptions_enable=False)
 
-
-@app.command("synthesise")
 def synthesise_command(
     output: Annotated[Path, typer.Argument(help="New folder for the data set.")],
     takes: Annotated[Path | None, typer.Option(help="Real takes (weights) that the teacher learns from.")] = None,
