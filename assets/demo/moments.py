@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-# In order of preference: what a viewer looks for first.
-SHAPES = {
-    "closed": "p b m",
-    "lip on teeth": "f v",
-    "round": "u ʊ w oʊ",
-    "open": "ɑ æ aɪ ʌ ɔ ɛ",
-}
+# Shape, phones that show it, and how many moments of a sheet of twelve are given to it; the rest are pauses.
+SHAPES = (
+    ("open", "ɑ æ aɪ ʌ ɔ ɛ", 4),
+    ("closed", "p b m", 3),
+    ("round", "u ʊ w oʊ", 2),
+    ("lip on teeth", "f v", 2),
+)
 PAUSE = 0.5
 
 
@@ -37,14 +37,16 @@ def choose_moments(words: list[dict[str, Any]], seconds: float, count: int) -> l
     if not words:
         times = [seconds * (i + 0.5) / count for i in range(count)]
         return [Moment(time, f"{time:.2f} s") for time in times]
-    chosen = _pauses(words)[:2]
-    groups = [_spoken(words, set(phones.split()), shape) for shape, phones in SHAPES.items()]
-    while len(chosen) < count and any(groups):
-        for group in groups:
-            if group and len(chosen) < count:
-                # From both ends in turn, so that the sheet covers the whole speech.
-                chosen.append(group.pop(0 if len(chosen) % 2 else -1))
+    chosen = _pauses(words)[:1]
+    for shape, phones, share in SHAPES:
+        chosen += _spread(_spoken(words, set(phones.split()), shape), share * count // 12)
     return sorted(chosen, key=lambda moment: moment.time)
+
+
+def _spread(moments: list[Moment], count: int) -> list[Moment]:
+    """At most `count` of them, evenly over the speech."""
+    step = max(1.0, len(moments) / count)
+    return [moments[int((i + 0.5) * step)] for i in range(count) if int((i + 0.5) * step) < len(moments)]
 
 
 def _spoken(words: list[dict[str, Any]], phones: set[str], shape: str) -> list[Moment]:
