@@ -311,7 +311,9 @@ def main() -> None:
     units = sorted((data / "faceunits01/targets/faceunits").glob("*.target"))
     shapes = {path.stem: read_target(path, count) for path in units}
     materials = material_of_faces(base, points, data / "mpfb2/textures")
-    kept = np.isin(base.groups, PARTS) & (points[base.faces][:, :, 1].min(1) > COLLAR)
+    kept = np.isin(base.groups, PARTS) & (points[base.faces][:, :, 1].max(1) > COLLAR)
+    # Cut flat, so that the bust stands.
+    points[:, 1] = np.maximum(points[:, 1], COLLAR)
     points, faces, materials = add_brows(points, base.faces[kept], materials[kept], shapes)
     for offsets in shapes.values():
         offsets[np.abs(offsets).max(1) < SHAPE_NOISE] = 0
