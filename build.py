@@ -288,12 +288,17 @@ def test(slow: bool, gui: bool) -> None:
     print("all green: style, types, backend, training, Blender " + ", ".join(BLENDERS))
 
 
-def bench() -> None:
-    """Measure speed and memory of the backend and of the add-on."""
-    backend, blender = setup_backend(), setup_blender(DEMO_BLENDER)
-    must([backend, "-m", "tests.bench.backend_bench"])
-    with tempfile.TemporaryDirectory() as home:
-        must([blender, "-m", "tests.bench.blender_bench"], env=blender_environment(backend, home))
+def bench(what: str) -> None:
+    """Measure speed and memory: the bundled model, the add-on, the official networks at full size."""
+    backend = setup_backend()
+    if what in ("quick", "backend", "all"):
+        must([backend, "-m", "tests.bench.backend_bench"])
+    if what in ("quick", "blender", "all"):
+        blender = setup_blender(DEMO_BLENDER)
+        with tempfile.TemporaryDirectory() as home:
+            must([blender, "-m", "tests.bench.blender_bench"], env=blender_environment(backend, home))
+    if what in ("model", "all"):
+        must([backend, "-m", "tests.bench.model_bench"])
 
 
 def setup() -> None:
@@ -316,7 +321,15 @@ def parse_arguments() -> argparse.Namespace:
     check.add_argument("--slow", action="store_true", help="also the tests that take minutes")
     check.add_argument("--gui", action="store_true", help="also the tests that need a window system")
     commands.add_parser("package", help="build and validate the extension zip in dist/")
-    commands.add_parser("bench", help="print speed and memory")
+    speed = commands.add_parser("bench", help="print speed and memory")
+    speed.add_argument(
+        "what",
+        nargs="?",
+        choices=("quick", "backend", "blender", "model", "all"),
+        default="quick",
+        help="quick is backend and blender; model, the official networks at full size, takes about five minutes "
+        "and 6 GB of memory (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -336,7 +349,7 @@ def main() -> int:
             case "package":
                 package()
             case "bench":
-                bench()
+                bench(arguments.what)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +54,7 @@ class Bundle:
             raise UniTalkerError(
                 "model.unknown_identity",
                 f"{self.manifest.name} has no identity {name!r}.",
-                f"It has: {', '.join(identities)}.",
+                f"It has: {', '.join(_ranges(identities))}.",
             )
         return identities.index(name)
 
@@ -70,6 +71,16 @@ class Bundle:
                 "model.unknown_head", f"{self.manifest.name} has no head {name!r}.", f"It has: {', '.join(heads)}."
             )
         return name
+
+
+def _ranges(identities: Sequence[str]) -> Iterator[str]:
+    """Names as people read them: of an official data set with hundreds of people only the first and the last."""
+    for data_set, members in groupby(identities, lambda name: name.rpartition("/")[0]):
+        names = list(members)
+        if data_set and len(names) > 2:
+            yield f"{names[0]} to {names[-1]}"
+        else:
+            yield from names
 
 
 def load_bundle(name_or_path: str | Path, device: str | torch.device = "cpu") -> Bundle:

@@ -20,6 +20,8 @@ CARD_FILE = "MODEL_CARD.md"
 
 MODELS_VARIABLE = "UNITALKER_MODELS"
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+
 
 class Manifest(BaseModel):
     """What is known of a model without its weights.
@@ -37,7 +39,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    name: str = Field(pattern=NAME_PATTERN)
     version: str
     title: str
     licence: str

@@ -177,8 +177,8 @@ def _show_model(model: ModelInfo) -> None:
 def models_import_command(
     checkpoint: Annotated[Path, typer.Argument(help="Released checkpoint, e.g. UniTalker-B-D0-D7.pt.")],
     name: Annotated[str | None, typer.Option(help="Of the model; that of the file if left out.")] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Data root in the official layout, for the PCA files and templates.")
+    pca_root: Annotated[
+        Path | None, typer.Option(help="Data root of the release: D0_BIWI/pca.npz, id_template.npy and so on.")
     ] = None,
     into: Annotated[
         Path | None, typer.Option(help=f"Folder of models; the last one of {MODELS_VARIABLE}, or else the bundled.")
@@ -188,7 +188,7 @@ def models_import_command(
     with engine_needed():
         from backend.official import import_checkpoint
 
-    report = import_checkpoint(checkpoint, data, name or checkpoint.stem, into or search_path()[-1])
+    report = import_checkpoint(checkpoint, pca_root, name or checkpoint.stem, into or search_path()[-1])
     typer.echo(f"{report.folder}: {report.encoder}; heads {', '.join(report.heads)}")
     for head, reason in report.left_out.items():
         typer.echo(f"note: the head {head} is left out: {reason}.", err=True)

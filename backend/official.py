@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from backend import __version__
 from backend.bundle import build_model, save_bundle
-from backend.bundle_manifest import Manifest
+from backend.bundle_manifest import NAME_PATTERN, Manifest
 from backend.errors import UniTalkerError
 from backend.model.spec import HeadSpec, ModelSpec
 from backend.official_checkpoint import (
@@ -67,6 +68,12 @@ def import_checkpoint(checkpoint: Path, pca_root: Path | None, name: str, destin
         UniTalkerError: ``model.not_found``, ``model.unreadable`` with the first offending tensor or file and what was
             expected, ``output.unwritable``.
     """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UniTalkerError(
+            "output.unwritable",
+            f"{name!r} cannot be the name of a model.",
+            "Use letters, digits and . _ + - and begin with a letter or digit.",
+        )
     folder = destination / name
     if folder.exists():
         raise UniTalkerError("output.unwritable", f"{folder} exists already.", "Choose another name, or delete it.")
@@ -126,7 +133,8 @@ def _why_not(head: HeadContents, basis: dict[str, Tensor], source: Path) -> str 
     """
     annotation = released_annotations().get(head.type_name)
     if annotation is None:
-        return "this annotation type is not one of the release, so its channels are unknown"
+        known = ", ".join(released_annotations())
+        return f"its channels are unknown, since this annotation type is not one of the release ({known})"
     if head.width == annotation.dim:
         return None
     tensor = f"out_head_dict.{head.type_name}.weight"
