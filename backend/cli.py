@@ -188,7 +188,8 @@ def models_import_command(
     with engine_needed():
         from backend.official import import_checkpoint
 
-    report = import_checkpoint(checkpoint, pca_root, name or checkpoint.stem, into or search_path()[-1])
+    chosen = checkpoint.stem if name is None else name
+    report = import_checkpoint(checkpoint, pca_root, chosen, into or search_path()[-1])
     typer.echo(f"{report.folder}: {report.encoder}; heads {', '.join(report.heads)}")
     for head, reason in report.left_out.items():
         typer.echo(f"note: the head {head} is left out: {reason}.", err=True)

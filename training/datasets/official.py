@@ -1,7 +1,8 @@
 """Data sets in the layout of the UniTalker release.
 
 A folder holds ``train.json``, ``val.json`` and ``test.json`` with paths relative to it, ``id_template.npy`` with one
-row per identity, and beside them ``annotation.json``, which says what the numbers mean. Clips are read when asked for.
+row per identity, and beside them ``annotation.json``, which says what the numbers mean and which only the folders of
+the release do without. Clips are read when asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backend.annotation import Annotation, Kind
 from backend.audio import SAMPLE_RATE, read_audio
 from backend.errors import UniTalkerError
+from backend.official_release import released_annotations
 
 Split = Literal["train", "val", "test"]
 
@@ -78,7 +80,7 @@ class OfficialDataSet:
 
     def __init__(self, folder: Path, identities: tuple[str, ...] | None = None) -> None:
         self.folder = folder
-        self.description = _read_json(folder / "annotation.json")
+        self.description = _describe(folder)
         listed = tuple(map(str, self._split("train").get("info", {}).get("id_list", ())))
         self.identities = identities or listed
         if len(self.identities) != len(listed):
@@ -194,6 +196,30 @@ class OfficialDataSet:
             return [_Entry.model_validate(entry) for entry in self._split(split)["data"]]
         except (KeyError, ValidationError) as error:
             raise UniTalkerError("data.split", f"{self.folder / split}.json is not a list of clips: {error}") from error
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    """What annotation.json says; the folders of the release have none, and their annotation types are known."""
+    path, listing = folder / "annotation.json", folder / "train.json"
+    if path.exists() or not listing.exists():
+        return _read_json(path)
+    entries = _read_json(listing).get("data") or [{}]
+    annotation = released_annotations().get(entries[0].get("annot_type", ""))
+    if annotation is None:
+        raise UniTalkerError(
+            "data.not_found",
+            f"{path} is missing, and the annotation type of {listing} is not one of the release.",
+            f"Write it, or use one of {', '.join(released_annotations())}.",
+        )
+    return {
+        "annot_type": annotation.type_name,
+        "title": annotation.title,
+        "fps": entries[0].get("fps", annotation.fps),
+        "kind": annotation.kind,
+        "dim": annotation.dim,
+        "scale": annotation.scale,
+        "names": annotation.names,
+    }
 
 
 def _read_json(path: Path) -> dict[str, Any]:

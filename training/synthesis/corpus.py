@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
+from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
-from backend.errors import UniTalkerError
+from training.datasets.official import Clip, Split
+from training.datasets.writer import OfficialWriter
 from training.synthesis.phones import SILENCE, to_arpabet
 from training.synthesis.timeline import Timeline
 
@@ -58,18 +59,14 @@ class CorpusWriter:
     """
 
     def __init__(self, folder: Path, names: Sequence[str], fps: float) -> None:
-        if folder.exists() and any(folder.iterdir()):
-            raise UniTalkerError(
-                "synthesis.output", f"{folder} is not empty.", "Name a new folder for the synthetic data set."
-            )
-        self._folder, self._names, self._fps = folder, tuple(names), fps
-        self._identities: list[str] = []
-        self._splits: dict[str, list[dict[str, Any]]] = {"train": [], "val": []}
+        self._annotation = Annotation(
+            type_name=ANNOTATION_TYPE, kind="blendshapes", dim=len(names), fps=fps, unit="weight", names=tuple(names)
+        )
+        self._writer = OfficialWriter(folder, self._annotation)
+        self._folder = folder
         self._phones: dict[str, list[tuple[float, float, str, str]]] = {}
         self._clips: list[dict[str, Any]] = []
         self._seconds: dict[str, float] = defaultdict(float)
-        for part in ("clips", "audio"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -82,22 +79,8 @@ class CorpusWriter:
         Raises:
             ValueError: motion and names do not match.
         """
-        if clip.motion.shape[1:] != (len(self._names),):
-            raise ValueError(f"{clip.name}: motion of shape {clip.motion.shape} for {len(self._names)} channels")
-        motion, audio = Path("clips", f"{clip.name}.npy"), Path("audio", f"{clip.name}.flac")
-        np.save(self._folder / motion, clip.motion.astype(np.float32), allow_pickle=False)
-        soundfile.write(self._folder / audio, clip.audio, SAMPLE_RATE, subtype="PCM_16")
-        if clip.identity not in self._identities:
-            self._identities.append(clip.identity)
-        self._splits[split_of(clip.name)].append(
-            {
-                "annot_path": motion.as_posix(),
-                "audio_path": audio.as_posix(),
-                "id": self._identities.index(clip.identity),
-                "annot_type": ANNOTATION_TYPE,
-                "dataset": self._folder.name,
-                "fps": self._fps,
-            }
+        motion, audio = self._writer.add(
+            Clip(clip.name, clip.audio, clip.motion, clip.identity, self._annotation), split_of(clip.name)
         )
         self._phones[clip.name] = [
             (round(p.start, 3), round(p.end, 3), to_arpabet(p.symbol), "<sil>" if p.symbol == SILENCE else "")
@@ -109,34 +92,19 @@ class CorpusWriter:
                 "identity": clip.identity,
                 "language": clip.language,
                 "text": clip.text,
-                "motion_sha256": file_hash(self._folder / motion),
-                "audio_sha256": file_hash(self._folder / audio),
+                "motion_sha256": file_hash(motion),
+                "audio_sha256": file_hash(audio),
             }
         )
         self._seconds[clip.identity] += len(clip.audio) / SAMPLE_RATE
 
     def finish(self, provenance: dict[str, Any]) -> None:
-        """Writes train.json, val.json, id_template.npy, annotation.json, phones.json and manifest.json.
+        """Writes the lists of the official layout, phones.json and manifest.json.
 
         Args:
             provenance: what the manifest says beside the clips: seed, licences of voices and text, teacher.
         """
-        for split, entries in self._splits.items():
-            self._write(f"{split}.json", {"info": {"id_list": self._identities}, "data": entries})
-        shape = (len(self._identities), len(self._names))
-        np.save(self._folder / "id_template.npy", np.zeros(shape, np.float32), allow_pickle=False)
-        self._write(
-            "annotation.json",
-            {
-                "annot_type": ANNOTATION_TYPE,
-                "dataset": self._folder.name,
-                "fps": self._fps,
-                "kind": "blendshapes",
-                "dim": len(self._names),
-                "names": self._names,
-                "note": "synthetic speech; weights relative to the resting face, so rest is 0",
-            },
-        )
+        self._writer.finish(note="synthetic speech; weights relative to the resting face, so rest is 0")
         self._write("phones.json", self._phones)
         minutes = {identity: round(seconds / 60, 2) for identity, seconds in self._seconds.items()}
         self._write("manifest.json", {**provenance, "minutes": minutes, "clips": self._clips})
@@ -145,7 +113,7 @@ class CorpusWriter:
         (self._folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
 
 
-def split_of(name: str) -> str:
+def split_of(name: str) -> Split:
     """``val`` for one clip in twenty, by the hash of its name, else ``train``."""
     return "train" if int(hashlib.sha256(name.encode()).hexdigest(), 16) % _VALIDATION_SHARE else "val"
 
