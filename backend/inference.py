@@ -113,19 +113,34 @@ def animate(
         Cancelled: from `progress`.
     """
     with memory_watched():
-        motion = _infer(bundle, audio, options, progress or _ignore_progress)
+        motion = predict(bundle, audio, options, progress)
         template = bundle.model.template(motion.annotation.type_name)
         return finish(motion, options, None if template is None else template.detach().cpu().numpy())
 
 
-def _infer(bundle: Bundle, audio: Audio, options: AnimateOptions, report: ProgressCallback) -> FaceMotion:
-    """Run the network window by window, at the head's own rate."""
+def predict(
+    bundle: Bundle,
+    audio: Audio,
+    options: AnimateOptions,
+    progress: ProgressCallback | None = None,
+    rest: np.ndarray | None = None,
+) -> FaceMotion:
+    """What the network itself says, window by window, at the head's own rate; of `options` head and identity count.
+
+    Args:
+        bundle: the model.
+        audio: the sound.
+        options: as for `animate`.
+        progress: as for `animate`.
+        rest: (D,), float32, the resting face to add in place of the head's template.
+    """
     import torch  # here, because it takes seconds and nothing else in this module needs it
 
+    report = progress or _ignore_progress
     head = bundle.head_name(options.head)
     annotation = bundle.manifest.spec.head(head).annotation
     identity = torch.tensor([bundle.identity_index(options.identity)], device=bundle.device)
-    template = bundle.model.template(head)
+    template = bundle.model.template(head) if rest is None else torch.from_numpy(rest).to(bundle.device)
     windows = split_windows(len(audio.samples), annotation.fps)
     _check_size(windows[-1].end_frame, annotation)
     values = np.empty((windows[-1].end_frame, annotation.dim), np.float32)

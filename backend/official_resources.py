@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
-from backend.official_release import DataSet, data_sets
+from backend.official_release import DataSet, data_sets, released_annotations
 
 PCA_FILE = "pca.npz"
 TEMPLATE_FILE = "id_template.npy"
@@ -57,10 +57,18 @@ def find_template(root: Path | None, annotation: Annotation) -> Template | None:
         UniTalkerError: ``model.unreadable`` for a damaged file, or one of another topology.
     """
     for data_set in _of_head(annotation):
-        path = root / data_set.folder / TEMPLATE_FILE if root else None
-        if path and path.is_file():
-            return Template(_read_template(path, data_set, annotation), f"{data_set.name}/{data_set.template_row}")
+        values = template_of(root, data_set) if root else None
+        if values is not None:
+            return Template(values, f"{data_set.name}/{data_set.template_row}")
     return None
+
+
+def template_of(root: Path, data_set: DataSet) -> np.ndarray | None:
+    """The resting face that the official demo shows for a data set, (D,) in the annotation's unit; ``None`` if there
+    is no file. Errors as `find_template`.
+    """
+    path = root / data_set.folder / TEMPLATE_FILE
+    return _read_template(path, data_set, released_annotations()[data_set.head]) if path.is_file() else None
 
 
 def expected_files(annotation: Annotation, file: str) -> str:

@@ -115,6 +115,38 @@ def export_command(
     typer.echo(f"{output}: {size / 1e6:.1f} MB")
 
 
+@app.command("official-results")
+def official_results_command(
+    sounds: Annotated[Path, typer.Argument(help="Folder of .wav and .mp3 files, or one file.", exists=True)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .npz to write.")],
+    model: Annotated[str, typer.Option(help="Name or folder of an imported checkpoint.")],
+    resources: Annotated[
+        Path | None, typer.Option(help="The release's binary_resources, for the heads that predict no vertices.")
+    ] = None,
+    pca_root: Annotated[
+        Path | None, typer.Option(help="Data root of the release, for the template of each data set.")
+    ] = None,
+    identity: Annotated[str | None, typer.Option(help="Speaking style; the pivot if left out.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the vertices of every sound and data set as the official demo does."""
+    from backend.bundle import load_bundle
+    from training.official_results import (
+        find_sounds,
+        find_templates,
+        official_results,
+        read_geometries,
+        write_results,
+    )
+
+    found, (geometries, missing), templates = find_sounds(sounds), read_geometries(resources), find_templates(pca_root)
+    bundle = load_bundle(model, choose_device(device))
+    names = write_results(official_results(bundle, found, geometries, templates, identity), output)
+    for note in missing:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{output}: {', '.join(names)}")
+
+
 def _recipe(name: str) -> Recipe:
     path = Path(name)
     if not path.suffix and not path.exists():

@@ -69,7 +69,7 @@ def test_encoder_by_configuration_from_model_folder_to_motion(name: str, murmur:
     spec = ModelSpec(encoder=shallow(name), heads=(HeadSpec(annotation=HEAD),), identities=(PIVOT,))
     torch.manual_seed(0)
     model = UniTalker(spec)
-    torch.nn.init.normal_(model.out_head_dict["jaw"].weight, 0.0, 0.1)  # type: ignore[arg-type]
+    torch.nn.init.normal_(model.out_head_dict["jaw"].weight, 0.0, 0.01)  # type: ignore[arg-type]
     torch.nn.init.constant_(model.out_head_dict["jaw"].bias, 0.5)  # type: ignore[arg-type]
     manifest = Manifest(name=name, version="1", title=name, licence="CC0-1.0", spec=spec, default_head="jaw")
     save_bundle(model, manifest, tmp_path / name, "Random weights.", "float32")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backend.inference import SAMPLE_RATE, cross_fade, frame_count, split_windows
 
-from .golden import FOLDER
+from .golden import FOLDER, arrays, golden_names
 
 needs_golden = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs ../shared")
 
@@ -25,14 +25,20 @@ def test_window_ranges() -> None:
         assert [[window.start, window.stop] for window in windows] == ranges
 
 
-@needs_golden
-@pytest.mark.parametrize("case", "abcd")
-def test_merged_windows(case: str) -> None:
-    with np.load(FOLDER / "merge_cases.npz", allow_pickle=False) as golden:
-        fps, samples = float(golden[f"{case}/fps"]), int(golden[f"{case}/n_samples"])
-        expected = golden[f"{case}/out"]
-        windows = split_windows(samples, fps)
-        parts = [golden[f"{case}/in/{index}"] for index in range(len(windows))]
+def merge_cases() -> list[tuple[str, str]]:
+    return [(file, name) for file, name in golden_names("merge_cases*.npz") if name.endswith("/out")]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [pytest.param(*case, id="/".join(case)) for case in merge_cases()]
+    or [pytest.param("", "", marks=pytest.mark.skip("needs ../shared"))],
+)
+def test_merged_windows(file: str, name: str) -> None:
+    golden, case = arrays(file), name.removesuffix("/out")
+    fps, samples, expected = float(golden[f"{case}/fps"]), int(golden[f"{case}/n_samples"]), golden[name]
+    windows = split_windows(samples, fps)
+    parts = [golden[f"{case}/in/{index}"] for index in range(len(windows))]
     assert [window.frames for window in windows] == [len(part) for part in parts]
     merged = np.full((windows[-1].end_frame, 1), np.nan, np.float32)
     for index, window in enumerate(windows):
