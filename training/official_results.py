@@ -65,7 +65,8 @@ def read_geometries(resources: Path | None) -> tuple[dict[str, Geometry], list[s
         else:
             missing.append(f"{head} is left out for want of {file} in --resources.")
     if resources and (resources / FLAME_FILE).is_file() and (resources / FACE_FILE).is_file():
-        geometries[FLAME_HEAD] = FaceOfFlame(FlameGeometry.load(resources / FLAME_FILE), _face(resources / FACE_FILE))
+        face = _face(resources / FACE_FILE)
+        geometries[FLAME_HEAD] = FaceOfFlame(FlameGeometry.load(resources / FLAME_FILE), face)
     else:
         missing.append(f"{FLAME_HEAD} is left out for want of {FLAME_FILE} and {FACE_FILE} in --resources.")
     return geometries, missing
