@@ -229,6 +229,7 @@ class Recipe(_Section):
         title: one line for people.
         version: of the model that this recipe gives; raise it when the recipe changes.
         licence: of the trained weights, which the licences of the data must allow.
+        limits: what the model cannot do, a sentence each, for the model card.
         data: data sets in the order of the identity table.
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
@@ -249,6 +250,7 @@ class Recipe(_Section):
     title: str = ""
     version: str = "0.1.0"
     licence: str
+    limits: tuple[str, ...] = ()
     data: tuple[DataSet, ...] = Field(min_length=1)
     encoder: Encoder
     decoder: DecoderSpec = DecoderSpec()

@@ -19,7 +19,7 @@ def model_card(manifest: Manifest, recipe: Recipe, results: Results | None) -> s
         _training(recipe),
         _data(recipe),
         _numbers(results),
-        _limits(),
+        _limits(recipe),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -85,13 +85,5 @@ def _table(title: str, rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _limits() -> str:
-    return "\n".join(
-        [
-            "## Limits",
-            "- The labels are estimates from video of few speakers; channels that the labels leave dead stay 0.",
-            "- Most of the training speech has a vocabulary of 51 English words; other words and languages are carried "
-            "by the encoder alone.",
-            "- It moves the mouth. Brows, eyes and head follow speech only weakly.",
-        ]
-    )
+def _limits(recipe: Recipe) -> str:
+    return "\n".join(["## Limits", *(f"- {limit}" for limit in recipe.limits or ("Not stated.",))])

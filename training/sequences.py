@@ -62,12 +62,17 @@ def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
 
 
 def evaluation_sequences(corpus: Corpus, recipe: Recipe, split: Split) -> Iterator[Sequence]:
-    """The clips of a split in their order, joined without silence or augmentation; targets as measured."""
+    """The clips of a split in their order, joined without silence or augmentation; targets as measured.
+
+    Data sets without this split take no part.
+    """
     middle = sum(recipe.joining.seconds) / 2
     plain = recipe.joining.model_copy(
         update={"seconds": (middle, middle), "leading_probability": 0.0, "gap_probability": 0.0}
     )
     for settings in recipe.data:
+        if not corpus.has_split(settings.name, split):
+            continue
         by_person: dict[str, list[Clip]] = defaultdict(list)
         for clip in corpus.clips(settings.name, split):
             by_person[clip.identity].append(clip)

@@ -68,6 +68,10 @@ class Corpus:
                 return next(iter(source.data.templates.values()))
         raise KeyError(type_name)
 
+    def has_split(self, name: str, split: Split) -> bool:
+        """Whether a data set keeps clips apart for this purpose."""
+        return self._sources[name].data.has_split(split)
+
     def clips(self, name: str, split: Split) -> Iterator[Clip]:
         """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
         source, annotation = self._sources[name], self.annotation_of(name)

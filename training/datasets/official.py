@@ -132,6 +132,10 @@ class OfficialDataSet:
         names = dict(zip(self._listed, self.identities, strict=True))
         return {names[listed]: np.asarray(row, np.float32) for listed, row in measured.items() if listed in names}
 
+    def has_split(self, split: Split) -> bool:
+        """Whether the data set keeps clips apart for this purpose."""
+        return (self.folder / f"{split}.json").is_file()
+
     def clip_names(self, split: Split) -> list[str]:
         """Names of the clips of a split, in the order of its file."""
         return [Path(entry.annot_path).stem for entry in self._entries(split)]
