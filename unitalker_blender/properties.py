@@ -80,7 +80,7 @@ class SpeechSettings:
         min=0.0,
         soft_max=2.0,
         max=10.0,
-        description="All motion is multiplied by this",
+        description="All motion is multiplied by this; 1 is like the people that the model learned from",
         options=set(),
     )
     smoothing: FloatProperty(

@@ -15,6 +15,8 @@ TILE = 300
 CAPTION = 56
 GAP = 8
 COLUMNS = 6
+# Left, top, right, bottom of what is shown of a still: from the eyes down.
+CROP = (0.16, 0.16, 0.84, 0.84)
 BACKGROUND = (24, 27, 32)
 WORD = (240, 240, 240)
 NOTE = (150, 165, 185)
@@ -32,7 +34,8 @@ def contact_sheet(folder: Path) -> Image.Image:
         left = GAP + number % COLUMNS * (TILE + GAP)
         top = GAP + number // COLUMNS * (TILE + CAPTION + GAP)
         with Image.open(folder / f"{number:02d}.png") as still:
-            sheet.paste(still.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS), (left, top))
+            box = tuple(part * still.width for part in CROP)
+            sheet.paste(still.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS, box), (left, top))
         middle = left + TILE / 2
         draw.text((middle, top + TILE + 4), moment["caption"], WORD, word_font, anchor="ma")
         draw.text((middle, top + TILE + 32), moment["note"], NOTE, note_font, anchor="ma")

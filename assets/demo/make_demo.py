@@ -31,6 +31,8 @@ from unitalker_blender.scene import target as targets  # noqa: E402
 HEAD = ROOT / "assets" / "heads" / "makehuman_head.glb"
 VOICE = ROOT / "assets" / "audio" / "demo_voice.ogg"
 FPS = 25
+# The model speaks as quietly as the people it learned from; a character on a stage speaks up.
+INTENSITY = 1.4
 STILLS = 12
 
 
@@ -62,7 +64,14 @@ def animate(head: bpy.types.Object, audio: Path) -> float:
     scene.render.fps, scene.render.fps_base = FPS, 1.0
     scene.frame_start = 1
     scene.frame_end = 1
-    bpy.ops.unitalker.animate(filepath=str(audio), object=head.name, frame_start=1, extend_range=True, add_sound=True)
+    bpy.ops.unitalker.animate(
+        filepath=str(audio),
+        object=head.name,
+        intensity=INTENSITY,
+        frame_start=1,
+        extend_range=True,
+        add_sound=True,
+    )
     return (scene.frame_end - scene.frame_start + 1) / FPS
 
 
