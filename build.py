@@ -327,8 +327,8 @@ def parse_arguments() -> argparse.Namespace:
         nargs="?",
         choices=("quick", "backend", "blender", "model", "all"),
         default="quick",
-        help="quick is backend and blender; model, the official networks at full size, takes about five minutes "
-        "and 6 GB of memory (default: %(default)s)",
+        help="quick is backend and blender; model, the official networks at full size, takes five to ten minutes "
+        "and 7 GB of memory (default: %(default)s)",
     )
     return parser.parse_args()
 
