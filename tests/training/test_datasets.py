@@ -39,8 +39,10 @@ def test_real_recordings_have_the_length_of_their_sound(shared: Path) -> None:
         assert abs(len(clip.audio) / RATE - len(clip.motion) / clip.fps) < 1 / clip.fps
 
 
-def test_the_bundled_recipe_puts_rest_at_zero_for_every_speaker(shared: Path) -> None:
+def test_the_bundled_recipe_puts_rest_at_zero_for_every_recorded_speaker(shared: Path) -> None:
     recipe = load_recipe(RECIPES / "unitalker-s.yaml")
+    # The synthetic speech is made on the way; its rest is zero by construction.
+    recipe = recipe.model_copy(update={"data": tuple(data for data in recipe.data if data.name != "S0")})
     corpus = Corpus(recipe, shared / "bench")
     assert len(corpus.identities) == 12
     assert corpus.identities[0] == "grid_s1"
