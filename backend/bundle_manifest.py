@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -92,10 +93,22 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
+def user_models() -> Path:
+    """Where a user's own models are kept, as each system wants it; it need not exist."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "unitalker" / "models"
+
+
 def search_path() -> list[Path]:
-    """Folders that hold bundles: `assets/models` beside this package, then those of ``UNITALKER_MODELS``."""
+    """Folders that hold bundles: `assets/models` beside this package, the user's, those of ``UNITALKER_MODELS``."""
     own = Path(__file__).resolve().parent.parent / "assets" / "models"
-    return [own, *(Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part)]
+    named = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
+    return [own, user_models(), *named]
 
 
 def list_bundles() -> tuple[list[BundleEntry], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.bundle_manifest import MODELS_VARIABLE, BundleEntry, find_bundle, list_bundles
+from backend.bundle_manifest import MODELS_VARIABLE, BundleEntry, find_bundle, list_bundles, user_models
 from backend.errors import UniTalkerError
 from backend.protocol import HeadInfo, ModelInfo
 
@@ -26,7 +26,7 @@ def find_model(wanted: str | None) -> BundleEntry:
         return find_bundle(wanted)
     models, problems = list_models()
     if not models:
-        hint = f"Put a model folder into assets/models, or name the folder it is in in {MODELS_VARIABLE}."
+        hint = f"Put a model folder into {user_models()}, or name the folder that holds it in {MODELS_VARIABLE}."
         raise UniTalkerError("model.not_found", "No model is installed.", " ".join([hint, *problems]))
     return find_bundle(models[0].path)
 

@@ -181,7 +181,7 @@ def models_import_command(
         Path | None, typer.Option(help="Data root of the release: D0_BIWI/pca.npz, id_template.npy and so on.")
     ] = None,
     into: Annotated[
-        Path | None, typer.Option(help=f"Folder of models; the last one of {MODELS_VARIABLE}, or else the bundled.")
+        Path | None, typer.Option(help=f"Folder of models; the last one of {MODELS_VARIABLE}, or else the user's own.")
     ] = None,
 ) -> None:
     """Make a model folder of a released checkpoint, once."""
