@@ -27,7 +27,7 @@ class Annotation(BaseModel):
         dim: numbers per frame.
         fps: frame rate at which the head is trained and runs.
         unit: ``weight`` (0 to 1), ``m``, or ``parameter``.
-        scale: what the source data was multiplied by to reach ``unit`` (SPEC of the official data sets).
+        scale: what the source data was multiplied by to reach ``unit``.
         names: channel names for ``blendshapes`` and ``flame``; empty for ``vertices``, whose channels are
             ``v0.x, v0.y, v0.z, v1.x, ...``.
     """

@@ -25,7 +25,7 @@ def build_decoder(spec: DecoderSpec, feature_width: int, identity_count: int) ->
 
 
 class TcnDecoder(nn.Module):
-    """Temporal convolution network over features with the identity embedding appended (SPEC 1.4).
+    """Temporal convolution network over features with the identity embedding appended (paper section 3.2).
 
     Args:
         spec: sizes.
@@ -115,7 +115,7 @@ class TransformerDecoder(nn.Module):
 
 
 class ReleasedTransformerDecoder(nn.Module):
-    """What the official code runs as its transformer: one causal decoder layer with a biased mask (SPEC 1.5).
+    """What the official code runs as its transformer: one causal decoder layer with a biased mask.
 
     Every frame sees only its own frame of the audio. Unlike there, batches and any length work.
     """

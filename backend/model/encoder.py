@@ -7,6 +7,7 @@ The work is cut in two, `front_end` and `context`, because the frequency adaptor
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, cast
 
 import torch
@@ -38,7 +39,7 @@ _WAVEFORM_MODELS: dict[str, tuple[type[Any], type[Any]]] = {
 }
 
 
-class SpeechEncoder:
+class SpeechEncoder(ABC):
     """What the model needs of an encoder; holds the module, whose parameters stay the model's own.
 
     Attributes:
@@ -49,14 +50,15 @@ class SpeechEncoder:
     module: nn.Module
     width: int
 
+    @abstractmethod
     def feature_count(self, samples: int) -> int:
         """Frames at 50 Hz that so many 16 kHz samples give; 0 when they are too few for one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def front_end(self, waveform: Tensor) -> Tensor:
         """``(batch, samples)`` at 16 kHz to what the transformer layers start from, ``(batch, time, channels)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def context(self, hidden: Tensor, counts: Tensor | None) -> Tensor:
         """The transformer layers over the front end's output.
 
@@ -64,11 +66,10 @@ class SpeechEncoder:
             hidden: ``(batch, time, channels)``.
             counts: ``(batch,)`` valid frames of each item, ``None`` when all are.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def front_end_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the convolutional front end, which training always keeps frozen (SPEC 7)."""
-        raise NotImplementedError
+        """Parameters of the convolutional front end, which the official training always keeps frozen."""
 
 
 class WaveformEncoder(SpeechEncoder):

@@ -49,7 +49,7 @@ def prediction(file: str, position: str, head: str, style: str) -> HeadOutput:
 
 
 def teacher(model: UniTalker) -> dict[str, torch.Tensor]:
-    """The ground-truth path: output, coefficients of the truth, and the two losses (SPEC 5)."""
+    """The ground-truth path: output, coefficients of the truth, and the two losses."""
     inputs = {name: torch.from_numpy(array) for name, array in arrays("inputs.npz").items()}
     truth, template = inputs[f"face_motion/{BIWI}"], inputs[f"template/{BIWI}"]
     output = model(waveform(), BIWI, truth.shape[1], torch.tensor([2]), template)
