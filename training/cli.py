@@ -41,7 +41,7 @@ def encoder_command(
 @app.command("run")
 def run_command(
     recipe: Annotated[str, typer.Argument(help="Recipe: a YAML file, or the name of one in training/recipes.")],
-    data_root: Annotated[Path, typer.Option(help="Folder of the data sets.")] = Path("../shared/bench"),
+    data_root: Annotated[Path, typer.Option(help="Folder of the data sets.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME if left out.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder for stored features, shared by runs.")] = Path("runs/cache"),
     encoder: Annotated[
