@@ -108,7 +108,5 @@ def video_output(path: Path) -> None:
     render.ffmpeg.constant_rate_factor = "HIGH"
     render.ffmpeg.audio_codec = "AAC"
     render.ffmpeg.audio_bitrate = 128
-    # Else the sequencer's strips, which are the sound alone, would be rendered in place of the camera.
-    render.use_sequencer = False
     render.filepath = str(path)
     render.use_file_extension = False
