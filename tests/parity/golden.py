@@ -39,6 +39,12 @@ def golden_names(pattern: str) -> list[tuple[str, str]]:
     return [(path.name, name) for path in sorted(FOLDER.glob(pattern)) for name in np.load(path).files]
 
 
+def framing(table: str) -> Any:
+    """A table of `framing_cases.json`; empty when the folder is absent."""
+    path = FOLDER / "framing_cases.json"
+    return json.loads(path.read_text())[table] if path.is_file() else []
+
+
 def variant_of(file: str) -> tuple[str, str, str]:
     """``outputs_wavlm_conv_headlayer2.npz`` → (``wavlm``, ``conv``, ``headlayer2``)."""
     _, encoder, decoder, *option = Path(file).stem.split("_")

@@ -11,15 +11,9 @@ import pytest
 from backend.annotation import Annotation
 from training.datasets.official import SHORTEST_CLIP, OfficialDataSet
 
-from .golden import FOLDER
+from .golden import framing
 
-
-def truncations() -> list[tuple[int, int, float, int, int, float]]:
-    path = FOLDER / "framing_cases.json"
-    if not path.is_file():
-        return []
-    table = json.loads(path.read_text())["truncate_[audio_samples,annot_frames,fps,audio_out,annot_out,duration]"]
-    return [tuple(row) for row in table]
+TRUNCATIONS = framing("truncate_[audio_samples,annot_frames,fps,audio_out,annot_out,duration]")
 
 
 def write_clip(folder: Path, samples: int, frames: int, fps: float) -> None:
@@ -35,7 +29,7 @@ def write_clip(folder: Path, samples: int, frames: int, fps: float) -> None:
 
 @pytest.mark.parametrize(
     ("samples", "frames", "fps", "samples_out", "frames_out", "duration"),
-    [pytest.param(*row, id=f"framing_cases.json/truncate/{row[0]}_{row[1]}_{row[2]:g}") for row in truncations()]
+    [pytest.param(*row, id=f"framing_cases.json/truncate/{row[0]}_{row[1]}_{row[2]:g}") for row in TRUNCATIONS]
     or [pytest.param(*[0] * 6, marks=pytest.mark.skip("needs ../shared"))],
 )
 def test_training_clips_are_cut_as_officially(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 
 import numpy as np
@@ -15,7 +14,7 @@ from backend.model.frequency_adaptor import adapt_frequency
 from backend.model.pca import PcaLayer
 from backend.model.unitalker import HeadOutput, UniTalker
 
-from .golden import FOLDER, arrays, golden_names, tiny_config, tiny_model, variant_of, waveform
+from .golden import arrays, framing, golden_names, tiny_config, tiny_model, variant_of, waveform
 
 TOLERANCE = 1e-5
 BIWI = "BIWI_23370_vertices"
@@ -160,12 +159,13 @@ def test_adaptor_and_masks(file: str, name: str) -> None:
         np.testing.assert_array_equal(~np.eye(len(expected), dtype=bool), expected)
 
 
-def test_frame_counts_equal_the_official_ones() -> None:
-    path = FOLDER / "framing_cases.json"
-    if not path.is_file():
-        pytest.skip("needs ../shared")
-    table = json.loads(path.read_text())
-    counts = table["frame_count_[n_samples,fps,frames]"]
-    assert counts
-    for samples, fps, frames in counts:
-        assert frame_count(samples, fps) == frames
+@pytest.mark.parametrize(
+    ("samples", "fps", "frames"),
+    [
+        pytest.param(*row, id=f"framing_cases.json/frame_count/{row[0]}_{row[1]:g}")
+        for row in framing("frame_count_[n_samples,fps,frames]")
+    ]
+    or [pytest.param(0, 25, 0, marks=pytest.mark.skip("needs ../shared"))],
+)
+def test_frame_counts_equal_the_official_ones(samples: int, fps: float, frames: int) -> None:
+    assert frame_count(samples, fps) == frames

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 
 import numpy as np
@@ -12,17 +11,19 @@ from hypothesis import strategies as st
 
 from backend.inference import SAMPLE_RATE, cross_fade, frame_count, split_windows
 
-from .golden import FOLDER, arrays, golden_names
-
-needs_golden = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs ../shared")
+from .golden import arrays, framing, golden_names
 
 
-@needs_golden
-def test_window_ranges() -> None:
-    cases = json.loads((FOLDER / "framing_cases.json").read_text())["split_long_audio_ranges"]
-    for samples, ranges in cases.items():
-        windows = split_windows(int(samples), 25.0)
-        assert [[window.start, window.stop] for window in windows] == ranges
+@pytest.mark.parametrize(
+    ("samples", "ranges"),
+    [
+        pytest.param(int(samples), ranges, id=f"framing_cases.json/split_long_audio_ranges/{samples}")
+        for samples, ranges in dict(framing("split_long_audio_ranges")).items()
+    ]
+    or [pytest.param(0, [], marks=pytest.mark.skip("needs ../shared"))],
+)
+def test_window_ranges(samples: int, ranges: list[list[int]]) -> None:
+    assert [[window.start, window.stop] for window in split_windows(samples, 25.0)] == ranges
 
 
 def merge_cases() -> list[tuple[str, str]]:
