@@ -241,7 +241,7 @@ def package() -> Path:
         shutil.move(built, target)
     with zipfile.ZipFile(target) as archive:
         count = len(archive.namelist())
-    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1e6:.1f} MB, {count} files, valid")
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {count} files, valid")
     return target
 
 
