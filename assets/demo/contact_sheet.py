@@ -16,7 +16,7 @@ CAPTION = 56
 GAP = 8
 COLUMNS = 6
 # Left, top, right, bottom of what is shown of a still: from the eyes down.
-CROP = (0.16, 0.16, 0.84, 0.84)
+CROP = (0.19, 0.36, 0.77, 0.94)
 BACKGROUND = (24, 27, 32)
 WORD = (240, 240, 240)
 NOTE = (150, 165, 185)

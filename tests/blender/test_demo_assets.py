@@ -40,6 +40,20 @@ def test_the_head_has_every_arkit_shape_and_each_moves_something(head: bpy.types
     assert not still
 
 
+def test_the_head_wears_its_textures(head: bpy.types.Object) -> None:
+    """Each material brings an image inside the file, and the skin's texture is not one flat colour."""
+    images = {
+        slot.material.name: [node.image for node in slot.material.node_tree.nodes if node.type == "TEX_IMAGE"]
+        for slot in head.material_slots
+    }
+    assert {name.split(".")[0] for name in images} == {"skin", "eyes", "teeth", "tongue"}
+    assert all(len(found) == 1 and found[0].packed_file for found in images.values())
+    (skin,) = next(found for name, found in images.items() if name.startswith("skin"))
+    pixels = np.empty(len(skin.pixels), np.float32)
+    skin.pixels.foreach_get(pixels)
+    assert pixels.reshape(-1, 4)[:, :3].std(0).min() > 0.02
+
+
 def test_mouth_close_seals_the_lips_of_the_open_jaw(head: bpy.types.Object) -> None:
     """What ARKit means by mouthClose: at the weight of jawOpen the lips touch."""
     basis, jaw = coordinates(head, "Basis"), coordinates(head, "jawOpen")
