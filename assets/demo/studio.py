@@ -94,7 +94,7 @@ def _light(scene: bpy.types.Scene) -> None:
     shading.cavity_valley_factor = 1.2
     # It would whiten pupils and make hair shine like plastic.
     shading.show_specular_highlight = False
-    # An eighth of the time of eight samples; Workbench runs on the processor where there is no GPU.
+    # Under half the time of eight samples, and Workbench runs on the processor where there is no GPU.
     scene.display.render_aa = "FXAA"
     scene.view_settings.view_transform = "Standard"
     world = bpy.data.worlds.new("Studio")
