@@ -6,6 +6,7 @@ maps the values of one annotation type, ``(..., D)``, to vertices ``(..., V, 3)`
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
@@ -15,11 +16,11 @@ from backend.errors import UniTalkerError
 from training.arrays import read_arrays
 
 
-class Geometry(nn.Module):
+class Geometry(nn.Module, ABC):
     """Values of one annotation type, ``(..., D)``, to vertices ``(..., V, 3)`` in metres."""
 
-    def forward(self, values: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, values: Tensor) -> Tensor: ...
 
 
 class FlatVertices(Geometry):

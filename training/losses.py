@@ -7,6 +7,7 @@ contributes nor dilutes. A batch without a single valid entry gives 0.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
@@ -31,9 +32,10 @@ class Prediction(Protocol):
     def coefficients(self) -> Tensor | None: ...
 
 
-class Loss(nn.Module):
+class Loss(nn.Module, ABC):
     """The one interface of all losses."""
 
+    @abstractmethod
     def forward(self, prediction: Prediction, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """A scalar.
 
@@ -42,7 +44,6 @@ class Loss(nn.Module):
             target: (B, T, D), unit of the annotation.
             mask: bool, (B, T) for whole frames or (B, T, D) for single channels; ``None``: all valid.
         """
-        raise NotImplementedError
 
     def __call__(self, prediction: Prediction, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return cast(Tensor, super().__call__(prediction, target, mask))

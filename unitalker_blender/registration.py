@@ -11,7 +11,7 @@ from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
-from .panels import UNITALKER_PT_speech
+from .panels.speech import UNITALKER_PT_speech
 from .preferences import UniTalkerPreferences
 
 CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (

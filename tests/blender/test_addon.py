@@ -11,8 +11,9 @@ import pytest
 
 import unitalker_blender
 from tests.blender.conftest import animate
-from unitalker_blender import backend_session, panels, properties
+from unitalker_blender import backend_session, properties
 from unitalker_blender.operators import stepping
+from unitalker_blender.panels import speech
 
 
 class Layout:
@@ -52,7 +53,7 @@ def draw() -> Layout:
         preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),  # it is 0 without a window
         region=region,
     )
-    panels.UNITALKER_PT_speech.draw(SimpleNamespace(layout=layout), context)
+    speech.UNITALKER_PT_speech.draw(SimpleNamespace(layout=layout), context)
     return layout
 
 

@@ -39,13 +39,13 @@ class SteppingOperator:
 
     _timer: bpy.types.Timer | None = None
 
-    def make_job(self, context: bpy.types.Context) -> Job:
-        """Check everything and start; UniTalkerError when it cannot be done."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    if TYPE_CHECKING:  # of bpy.types.Operator, the other base of every operator
+        def make_job(self, context: bpy.types.Context) -> Job:
+            """Of every operator: check everything and start; UniTalkerError when it cannot be done."""
 
-        def report(self, level: set[str], message: str) -> None: ...
+        def report(self, level: set[str], message: str) -> None:
+            """Of bpy.types.Operator, the other base of every operator."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         job = self._begin(context)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
-from . import backend_session
-from .client.errors import UniTalkerError
-from .operators.animate import panel_problem
-from .operators.stepping import last_error, running
-from .scene import target as targets
-
-_POINTS_PER_LETTER = 7
+from .. import backend_session
+from ..client.errors import UniTalkerError
+from ..operators.animate import panel_problem
+from ..operators.stepping import last_error, running
+from ..scene import target as targets
+from .text import draw_text
 
 
 class UNITALKER_PT_speech(bpy.types.Panel):  # noqa: N801
@@ -68,17 +65,7 @@ def _draw_action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     row.operator("unitalker.animate", icon="PLAY")
     for text in (panel_problem(context), last_error()):
         if text:
-            _draw_text(layout, text, context)
-
-
-def _draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
-    """A sentence over as many lines as the sidebar's width needs."""
-    scale = context.preferences.system.ui_scale
-    letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for line in textwrap.wrap(text, letters):
-        column.label(text=line)
+            draw_text(layout, text, context)
 
 
 def _draw_backend(layout: bpy.types.UILayout) -> None:

@@ -9,39 +9,18 @@ from pathlib import Path
 
 import bpy
 
-from . import backend_session, preference_values
-from .animate_options import AnimateOptions
-from .client.errors import UniTalkerError
-from .properties import DEVICES
-from .scene import target as targets
+from .. import backend_session, preference_values
+from ..animate_options import AnimateOptions
+from ..client.errors import UniTalkerError
+from ..properties import DEVICES
+from ..scene import target as targets
 
 _STEP = 0.1  # seconds
 
 
-def run(arguments: list[str]) -> int:
-    """What `--command unitalker` does; returns the exit code."""
-    try:
-        options = _parser().parse_args(arguments)
-    except SystemExit as end:  # of argparse, after it has printed help or what is wrong
-        return int(end.code or 0)
-    try:
-        output = _writable(Path(options.output).absolute())
-        _animate(_animate_options(options))
-        _save(output)
-    except UniTalkerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    finally:
-        backend_session.close()
-    print(f"saved {output}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="blender -b FILE.blend --command unitalker")
-    commands = parser.add_subparsers(required=True, metavar="animate")
-    animate = commands.add_parser("animate", help="make a mesh of the open file speak, and save the result")
-    add = animate.add_argument
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `animate`."""
+    add = parser.add_argument
     defaults = AnimateOptions(target="", audio=Path())
     add("--audio", required=True, help="sound file: wav, flac, ogg or mp3")
     add("--output", required=True, help="the .blend file to write")
@@ -56,6 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep-range", action="store_true", help="do not extend the scene's frame range")
     add("--device", choices=[name for name, *_ in DEVICES], help="where to compute (default: as in the preferences)")
     return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Animate, save, and say so; UniTalkerError when it cannot be done."""
+    output = _writable(Path(options.output).absolute())
+    _animate(_animate_options(options))
+    _save(output)
+    print(f"saved {output}")
 
 
 def _animate_options(options: argparse.Namespace) -> AnimateOptions:
@@ -85,7 +72,7 @@ def _default_target() -> str:
 
 
 def _animate(options: AnimateOptions) -> None:
-    from .animation_job import AnimationJob  # brings numpy, which registration has no time for
+    from ..animation_job import AnimationJob  # brings numpy, which registration has no time for
 
     job = AnimationJob(bpy.context.scene, options, backend_session.get())
     try:

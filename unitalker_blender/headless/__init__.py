@@ -1,0 +1,35 @@
+"""`blender -b face.blend --command unitalker …`: what the add-on does without a window, one command a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .. import backend_session
+from ..client.errors import UniTalkerError
+from . import animate
+
+
+def run(arguments: list[str]) -> int:
+    """What `--command unitalker` does; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # of argparse, after it has printed help or what is wrong
+        return int(end.code or 0)
+    try:
+        options.run(options)
+    except UniTalkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        backend_session.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="blender -b FILE.blend --command unitalker")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("animate", help="make a mesh of the open file speak, and save the result")
+    animate.add_arguments(command)
+    command.set_defaults(run=animate.run)
+    return parser

@@ -1,0 +1,19 @@
+"""Sentences in a sidebar."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_POINTS_PER_LETTER = 7
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
+    """A sentence over as many lines as the sidebar's width needs."""
+    scale = context.preferences.system.ui_scale
+    letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for line in textwrap.wrap(text, letters):
+        column.label(text=line)
