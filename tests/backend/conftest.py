@@ -18,6 +18,7 @@ import pytest
 import soundfile
 import torch
 
+from backend import cli
 from backend.annotation import Annotation
 from backend.bundle import save_bundle
 from backend.bundle_manifest import Manifest
@@ -198,3 +199,22 @@ def start_backend(tmp_path: Path, backend_environment: dict[str, str]) -> Iterat
         for pipe in (backend.process.stdin, backend.process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]
+
+
+CallWith = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call_with(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CallWith:
+    """`unitalker …` in this process, with models in the folder that comes first: exit code, stdout, stderr."""
+
+    def run(models: object, *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setenv("UNITALKER_MODELS", str(models))
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["unitalker", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+    return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import subprocess
 import sys
@@ -35,25 +36,13 @@ def process(backend_environment: dict[str, str]) -> Run:
     return run
 
 
-@pytest.fixture
-def call(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], backend_environment: dict[str, str]
-) -> Callable[..., tuple[int, str, str]]:
-    """The same in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setenv("UNITALKER_MODELS", backend_environment["UNITALKER_MODELS"])
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["unitalker", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(exit_.value.code or 0), out, err
-
-    return run
-
-
 Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(call_with: Call, backend_environment: dict[str, str]) -> Call:
+    """The same in this process: exit code, stdout, stderr."""
+    return functools.partial(call_with, backend_environment["UNITALKER_MODELS"])
 
 
 def test_from_sound_to_file_in_a_process_of_its_own(process: Run, murmur: Path, tmp_path: Path) -> None:

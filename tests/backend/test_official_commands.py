@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from backend import cli
 from backend.audio import read_audio
 from backend.bundle import load_bundle
 from backend.inference import AnimateOptions, animate
@@ -24,19 +23,9 @@ WEIGHT = f"out_head_dict.{HEAD}.weight"
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+def call(call_with: Call, tmp_path: Path) -> Call:
     """`unitalker …` in this process, with models in ``tmp_path / "models"``: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setenv("UNITALKER_MODELS", str(tmp_path / "models"))
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["unitalker", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(exit_.value.code or 0), out, err
-
-    return run
+    return functools.partial(call_with, tmp_path / "models")
 
 
 def complaint(result: tuple[int, str, str]) -> str:

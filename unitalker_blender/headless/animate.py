@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-sound", action="store_true", help="do not put the sound into the sequencer")
     add("--keep-range", action="store_true", help="do not extend the scene's frame range")
     add("--device", choices=[name for name, *_ in DEVICES], help="where to compute (default: as in the preferences)")
-    return parser
 
 
 def run(options: argparse.Namespace) -> None:
