@@ -1,0 +1,1 @@
+"""From the 52 ARKit shapes to the shapes that a character has."""
