@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from unitalker_blender.client.environment import BACKEND_PACKAGES, BackendCommand, resolve_command
+from unitalker_blender.client.environment import BACKEND_REQUIREMENTS, BackendCommand, resolve_command
 from unitalker_blender.client.errors import UniTalkerError
+from unitalker_blender.client.installed_environment import (
+    RECORD_FILE,
+    Record,
+    environments_folder,
+    list_environments,
+    python_tag,
+    remove_environment,
+    requirements_tag,
+    write_record,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -90,6 +102,67 @@ def test_child_sees_nothing_of_blenders_python_but_all_else(tmp_path: Path) -> N
     assert environment == {"CUDA_VISIBLE_DEVICES": "1", "PYTHONPATH": str(tmp_path), "PYTHONUTF8": "1"}
 
 
+def installed(environ: dict[str, str], name: str, **changes: object) -> Path:
+    """An environment as *Install Backend* leaves it, without the packages."""
+    folder = environments_folder(environ) / name
+    a_python(folder / "bin/python")
+    record = Record("ready", "venv", "cpu", requirements_tag(BACKEND_REQUIREMENTS), "bin/python")
+    write_record(folder, dataclasses.replace(record, **changes))
+    return folder
+
+
+def test_installed_environment_comes_after_what_was_chosen_and_before_the_checkout(tmp_path: Path) -> None:
+    checkout = with_backend(tmp_path)
+    a_python(tmp_path / ".venv/bin/python")
+    chosen = a_python(tmp_path / "chosen")
+    environ = {"XDG_DATA_HOME": str(tmp_path / "data"), "LOCALAPPDATA": str(tmp_path / "data")}
+    folder = installed(environ, f"any-{python_tag()}")
+    assert resolve_command("", checkout, environ) == BackendCommand(folder / "bin/python", checkout)
+    assert resolve_command("", checkout, environ | {"UNITALKER_PYTHON": str(chosen)}).python == chosen
+    assert resolve_command(str(chosen), checkout, environ).python == chosen
+
+
+def test_environment_of_this_python_version_goes_first_and_another_serves_too(tmp_path: Path) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    other = installed(environ, "a-cp399")
+    assert resolve_command("", with_backend(tmp_path), environ).python == other / "bin/python"
+    own = installed(environ, f"b-{python_tag()}", python=sys.executable, packages=("packages",))
+    command = resolve_command("", tmp_path, environ)
+    assert command == BackendCommand(Path(sys.executable), tmp_path, (own / "packages",))
+    assert command.environment({})["PYTHONPATH"] == f"{tmp_path}{os.pathsep}{own / 'packages'}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"state": "partial"}, {"requirements": "older"}, {"python": "bin/gone"}],
+    ids=["unfinished", "of an older release", "interpreter gone"],
+)
+def test_environment_that_is_not_whole_is_not_used(tmp_path: Path, changes: dict[str, str]) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    installed(environ, f"x-{python_tag()}", **changes)
+    with pytest.raises(UniTalkerError, match="Install Backend"):
+        resolve_command("", with_backend(tmp_path), environ)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"python": 1}', '{"packages": 3}'])
+def test_record_that_cannot_be_read_counts_as_none(tmp_path: Path, text: str) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    folder = installed(environ, f"x-{python_tag()}")
+    (folder / RECORD_FILE).write_text(text)
+    assert [found.record for found in list_environments(environ)] == [None]
+    with pytest.raises(UniTalkerError, match="Install Backend"):
+        resolve_command("", with_backend(tmp_path), environ)
+
+
+def test_only_an_environment_is_ever_removed(tmp_path: Path) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    folder = installed(environ, "x-cp311")
+    with pytest.raises(ValueError, match="not one of the environments"):
+        remove_environment(tmp_path, environ)
+    remove_environment(folder, environ)
+    assert list(environments_folder(environ).iterdir()) == []
+
+
 def test_packages_to_install_are_the_projects_dependencies() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert list(BACKEND_PACKAGES) == [requirement.split(">=")[0] for requirement in project["dependencies"]]
+    assert list(BACKEND_REQUIREMENTS) == project["dependencies"]

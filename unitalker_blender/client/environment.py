@@ -8,11 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UniTalkerError
+from .installed_environment import find_environment
 
 PYTHON_VARIABLE = "UNITALKER_PYTHON"
 
-BACKEND_PACKAGES = ("torch", "transformers", "numpy", "safetensors", "soundfile", "soxr", "pydantic", "typer", "rich")
-"""What the backend imports; the project's own list of dependencies, for the message that says what to install."""
+BACKEND_REQUIREMENTS = (
+    "torch>=2.4",
+    "transformers>=5.0",
+    "numpy>=1.26",
+    "safetensors>=0.4.3",
+    "soundfile>=0.12.1",
+    "soxr>=0.5",
+    "pydantic>=2.7",
+    "typer>=0.15",
+    "rich>=13.7",
+)
+"""The project's own list of dependencies: what *Install Backend* installs."""
+
+BACKEND_PACKAGES = tuple(requirement.partition(">=")[0] for requirement in BACKEND_REQUIREMENTS)
+"""What the backend imports, by name, for the message that says what to install."""
 
 # Of the Python that Blender embeds, or of a user's start-up: none of them fits another interpreter.
 _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
@@ -25,10 +39,12 @@ class BackendCommand:
     Attributes:
         python: the interpreter.
         root: folder that contains the `backend` package and `assets`.
+        packages: more folders for the import path, for an interpreter that does not know its packages by itself.
     """
 
     python: Path
     root: Path
+    packages: tuple[Path, ...] = ()
 
     def arguments(self) -> list[str]:
         return [str(self.python), "-m", "backend", "serve"]
@@ -40,7 +56,7 @@ class BackendCommand:
         chose, and it should find here what it finds in a terminal.
         """
         kept = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
-        return kept | {"PYTHONPATH": str(self.root), "PYTHONUTF8": "1"}
+        return kept | {"PYTHONPATH": os.pathsep.join(map(str, (self.root, *self.packages))), "PYTHONUTF8": "1"}
 
 
 def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, str] = os.environ) -> BackendCommand:
@@ -55,7 +71,13 @@ def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, s
         UniTalkerError: ``backend.not_found``, ``backend.no_python`` or ``backend.python_not_found``.
     """
     root = backend_root(addon_folder)
-    return BackendCommand(find_python(preference, root, environ), root)
+    chosen = _chosen_python(preference, environ)
+    if chosen is not None:
+        return BackendCommand(chosen, root)
+    installed = find_environment(BACKEND_REQUIREMENTS, environ)
+    if installed is not None:
+        return BackendCommand(installed.python, root, installed.packages)
+    return BackendCommand(_checkout_python(root), root)
 
 
 def backend_root(addon_folder: Path) -> Path:
@@ -70,11 +92,16 @@ def backend_root(addon_folder: Path) -> Path:
     )
 
 
-def find_python(preference: str, root: Path, environ: Mapping[str, str]) -> Path:
-    """The interpreter: the preference, else ``UNITALKER_PYTHON``, else the checkout's own environment."""
+def _chosen_python(preference: str, environ: Mapping[str, str]) -> Path | None:
+    """The interpreter that somebody named: the preference, else ``UNITALKER_PYTHON``."""
     for value, where in ((preference, "the add-on's preferences"), (environ.get(PYTHON_VARIABLE, ""), PYTHON_VARIABLE)):
         if value.strip():
             return _existing(Path(value.strip()).expanduser(), where)
+    return None
+
+
+def _checkout_python(root: Path) -> Path:
+    """The interpreter of a development checkout."""
     for relative in ("bin/python", "Scripts/python.exe"):
         candidate = root / ".venv" / relative
         if candidate.is_file():
@@ -82,8 +109,8 @@ def find_python(preference: str, root: Path, environ: Mapping[str, str]) -> Path
     raise UniTalkerError(
         "backend.no_python",
         "No Python is set to run the backend.",
-        "Choose one in Edit > Preferences > Add-ons > UniTalker, or set the environment variable "
-        f"{PYTHON_VARIABLE}. It needs Python 3.11 or newer with: pip install {' '.join(BACKEND_PACKAGES)}",
+        "Press Install Backend in Edit > Preferences > Add-ons > UniTalker, or choose there, or in the environment "
+        f"variable {PYTHON_VARIABLE}, a Python 3.11 or newer with: pip install {' '.join(BACKEND_PACKAGES)}",
     )
 
 
