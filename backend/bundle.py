@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -41,46 +40,6 @@ class Bundle:
     manifest: Manifest
     model: UniTalker
     device: torch.device
-
-    def identity_index(self, name: str | None) -> int:
-        """Row of the identity table; ``None`` is the default identity.
-
-        Raises:
-            UniTalkerError: ``model.unknown_identity`` with the names that exist.
-        """
-        name = name or self.manifest.default_identity
-        identities = self.manifest.spec.identities
-        if name not in identities:
-            raise UniTalkerError(
-                "model.unknown_identity",
-                f"{self.manifest.name} has no identity {name!r}.",
-                f"It has: {', '.join(_ranges(identities))}.",
-            )
-        return identities.index(name)
-
-    def head_name(self, name: str | None) -> str:
-        """The head's annotation type; ``None`` is the default head.
-
-        Raises:
-            UniTalkerError: ``model.unknown_head`` with the names that exist.
-        """
-        name = name or self.manifest.default_head
-        heads = [head.annotation.type_name for head in self.manifest.spec.heads]
-        if name not in heads:
-            raise UniTalkerError(
-                "model.unknown_head", f"{self.manifest.name} has no head {name!r}.", f"It has: {', '.join(heads)}."
-            )
-        return name
-
-
-def _ranges(identities: Sequence[str]) -> Iterator[str]:
-    """Names as people read them: of an official data set with hundreds of people only the first and the last."""
-    for data_set, members in groupby(identities, lambda name: name.rpartition("/")[0]):
-        names = list(members)
-        if data_set and len(names) > 2:
-            yield f"{names[0]} to {names[-1]}"
-        else:
-            yield from names
 
 
 def load_bundle(name_or_path: str | Path, device: str | torch.device = "cpu") -> Bundle:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +55,50 @@ class Manifest(BaseModel):
         self.spec.head(self.default_head)
         if self.default_identity not in self.spec.identities:
             raise ValueError(f"default identity {self.default_identity!r} is not in the identity table")
+
+    def head_name(self, name: str | None) -> str:
+        """The head's annotation type; ``None`` is the default head.
+
+        Raises:
+            UniTalkerError: ``model.unknown_head`` with the names that exist.
+        """
+        name = name or self.default_head
+        heads = [head.annotation.type_name for head in self.spec.heads]
+        if name not in heads:
+            raise UniTalkerError(
+                "model.unknown_head", f"{self.name} has no head {name!r}.", f"It has: {', '.join(heads)}."
+            )
+        return name
+
+    def identity_name(self, name: str | None) -> str:
+        """The identity; ``None`` is the default identity.
+
+        Raises:
+            UniTalkerError: ``model.unknown_identity`` with the names that exist.
+        """
+        name = name or self.default_identity
+        identities = self.spec.identities
+        if name not in identities:
+            raise UniTalkerError(
+                "model.unknown_identity",
+                f"{self.name} has no identity {name!r}.",
+                f"It has: {', '.join(_ranges(identities))}.",
+            )
+        return name
+
+    def identity_index(self, name: str | None) -> int:
+        """Row of the identity table; as `identity_name`."""
+        return self.spec.identities.index(self.identity_name(name))
+
+
+def _ranges(identities: Sequence[str]) -> Iterator[str]:
+    """Names as people read them: of an official data set with hundreds of people only the first and the last."""
+    for data_set, members in groupby(identities, lambda name: name.rpartition("/")[0]):
+        names = list(members)
+        if data_set and len(names) > 2:
+            yield f"{names[0]} to {names[-1]}"
+        else:
+            yield from names
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,9 @@ def predict(
     import torch  # here, because it takes seconds and nothing else in this module needs it
 
     report = progress or _ignore_progress
-    head = bundle.head_name(options.head)
+    head = bundle.manifest.head_name(options.head)
     annotation = bundle.manifest.spec.head(head).annotation
-    identity = torch.tensor([bundle.identity_index(options.identity)], device=bundle.device)
+    identity = torch.tensor([bundle.manifest.identity_index(options.identity)], device=bundle.device)
     template = bundle.model.template(head) if rest is None else torch.from_numpy(rest).to(bundle.device)
     windows = split_windows(len(audio.samples), annotation.fps)
     _check_size(windows[-1].end_frame, annotation)

@@ -64,11 +64,12 @@ class Session:
         progress("decode", 0, 1)
         audio = read_audio(order.audio)
         progress("decode", 1, 1)
+        head = entry.manifest.head_name(order.options.head)
+        entry.manifest.identity_name(order.options.identity)
+        check_format(order.output, entry.manifest.spec.head(head).annotation)
         bundle = self._load(entry, order.device, progress)
-        head = bundle.head_name(order.options.head)
-        check_format(order.output, bundle.manifest.spec.head(head).annotation)
         motion = animate(bundle, audio, order.options, progress)
-        return Outcome(motion, order.options.identity or bundle.manifest.default_identity, bundle.device.type)
+        return Outcome(motion, bundle.manifest.identity_name(order.options.identity), bundle.device.type)
 
     def _load(self, entry: BundleEntry, wanted_device: str, progress: ProgressCallback) -> Bundle:
         progress("load", 0, 1)

@@ -89,11 +89,16 @@ def test_a_place_that_cannot_be_written(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_unknown_heads_and_identities_list_what_exists(bundle: Bundle) -> None:
-    assert (bundle.head_name(None), bundle.identity_index(None), bundle.identity_index("two")) == ("weights", 2, 1)
+    manifest = bundle.manifest
+    assert (manifest.head_name(None), manifest.identity_index(None), manifest.identity_index("two")) == (
+        "weights",
+        2,
+        1,
+    )
     with pytest.raises(UniTalkerError, match="weights, mesh"):
-        bundle.head_name("flame")
+        manifest.head_name("flame")
     with pytest.raises(UniTalkerError, match="one, two, pivot"):
-        bundle.identity_index("three")
+        manifest.identity_index("three")
 
 
 def test_models_are_found_by_name_and_damaged_ones_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
