@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from backend import __version__
+from backend.batch.command import batch_command
 from backend.bundle_manifest import MODELS_VARIABLE, search_path
 from backend.catalogue import list_models
 from backend.engine import engine_needed
@@ -137,6 +138,9 @@ def _show_outcome(outcome: Outcome, output: Path, seconds: float) -> None:
         f"{motion.annotation.dim} channels of {motion.annotation.type_name}, "
         f"identity {outcome.identity}, {outcome.device}, made in {seconds:.1f} s"
     )
+
+
+app.command("batch")(batch_command)
 
 
 @models_app.callback()

@@ -52,6 +52,10 @@ class Session:
     def __init__(self) -> None:
         self._loaded: tuple[tuple[Path, float, str], Bundle] | None = None
 
+    def prepare(self, model: str | None, device: str) -> None:
+        """Load a model before the first order for it; raises what `animate` would raise for them."""
+        self._load(find_model(model), device, lambda stage, done, total: None)
+
     def animate(self, order: Order, progress: ProgressCallback) -> Outcome:
         """Do an order up to the writing; what is known to be wrong without the engine is said before it is loaded.
 

@@ -1,0 +1,129 @@
+"""The journal of a batch: beside each output a small record of what it was made from, so that nothing is done twice.
+
+A record is a file of its own, ``.unitalker/<output>.json`` in the output's folder. Many processes, also on several
+machines, can so keep the journal of one folder without a lock, and what was being written when a worker was killed is
+simply done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from backend.annotation import FaceMotion
+from backend.batch.item import Item
+from backend.bundle_manifest import MANIFEST_FILE, WEIGHTS_FILE
+from backend.errors import UniTalkerError
+from backend.export import write_motion
+from backend.export.atomic import atomic_write, check_writable
+
+RECORDS_FOLDER = ".unitalker"
+
+MOTION_VERSION = 1
+"""Goes up when the same sound, settings and model come to give another motion, so that old outputs are made anew."""
+
+_ABANDONED = 24 * 3600.0
+"""Seconds after which a folder of unfinished files belongs to no run any more."""
+
+
+def model_hash(folder: Path) -> str:
+    """Of everything in a model folder that the motion depends on."""
+    return _joined([file_hash(folder / name) for name in (MANIFEST_FILE, WEIGHTS_FILE)])
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the bytes of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_key(item: Item, audio: str, model: str) -> str:
+    """Hash of what the output depends on: sound, settings, model.
+
+    Args:
+        item: its options have to name head and identity.
+        audio: hash of the sound file.
+        model: from `model_hash`.
+    """
+    settings = asdict(item.options) | {"format": item.output.suffix.lower()}
+    return _joined([str(MOTION_VERSION), audio, model, json.dumps(settings, sort_keys=True)])
+
+
+def is_done(item: Item) -> bool:
+    """Whether the output is there, was made of the same, and has its size still."""
+    try:
+        record = json.loads(_record_path(item.output).read_text(encoding="utf-8"))
+        return bool(record["key"] == item.key and record["bytes"] == item.output.stat().st_size)
+    # Whatever keeps a record from being read, doing the item again is right.
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def deliver(motion: FaceMotion, item: Item, run: str) -> None:
+    """Write the output, whole or not at all, and then its record.
+
+    Args:
+        motion: the result.
+        item: what it is the result of.
+        run: name of the run, of whose unfinished files `sweep` leaves none.
+
+    Raises:
+        UniTalkerError: ``output.unwritable``.
+    """
+    check_writable(item.output)
+    stage = item.output.parent / RECORDS_FOLDER / run
+    try:
+        stage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(item.output, error) from error
+    staged = stage / item.output.name
+    try:
+        write_motion(motion, staged)
+        size = staged.stat().st_size
+        staged.replace(item.output)
+    except OSError as error:
+        raise _unwritable(item.output, error) from error
+    finally:
+        staged.unlink(missing_ok=True)
+    record = {"key": item.key, "bytes": size, "audio": str(item.audio), "settings": asdict(item.options)}
+    with atomic_write(_record_path(item.output)) as file:
+        file.write(json.dumps(record, indent=1).encode())
+
+
+def sweep(folders: set[Path], run: str) -> None:
+    """Remove the unfinished files of a run that has ended, and of those that were killed a day ago or longer."""
+    for folder in folders:
+        for stage in (folder / RECORDS_FOLDER).glob("run-*"):
+            if stage.name == run or _age(stage) > _ABANDONED:
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _record_path(output: Path) -> Path:
+    return output.parent / RECORDS_FOLDER / f"{output.name}.json"
+
+
+def _joined(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _unwritable(output: Path, error: OSError) -> UniTalkerError:
+    reason = error.strerror or os.strerror(error.errno or 0)
+    return UniTalkerError(
+        "output.unwritable", f"Cannot write {output}: {reason}.", "Make room or make the folder, and run again."
+    )
