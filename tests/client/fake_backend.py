@@ -59,7 +59,7 @@ REQUEST_KEYS = {
 def channel_names(root: Path) -> list[str]:
     """51 ARKit names, all but tongueOut, as the bundled head has them."""
     rig = json.loads((root / "assets/rigs/arkit52.json").read_text(encoding="utf-8"))
-    return [name for name in rig["spellings"] if name != "tongueOut"]
+    return [name for name in rig["channels"] if name != "tongueOut"]
 
 
 def made_up_values(frames: int, channels: int, intensity: float = 1.0) -> np.ndarray:

@@ -91,6 +91,6 @@ def test_names_of_other_heads_are_found_as_they_are() -> None:
 
 def test_every_listed_spelling_belongs_to_one_shape() -> None:
     rig = json.loads((REPOSITORY / "assets/rigs/arkit52.json").read_text(encoding="utf-8"))
-    for channel, names in rig["spellings"].items():
-        for name in (channel, *names):
+    for channel, listed in rig["channels"].items():
+        for name in (channel, *listed["names"]):
             assert match(ARKIT, [name], SPELLINGS).keys == {channel: (name,)}

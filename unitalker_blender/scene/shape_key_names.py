@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _SEPARATORS = re.compile(r"[\s_\-.:|]+")
-_MESH_PREFIX = re.compile(r"^.*[.:|](?=[^.:|]{3,}$)")  # "Face.jawOpen", but not the side in "mouthSmile.L"
+# "Face.jawOpen", but not the side in "mouthSmile.L"; "Face.M_F00_000_00_Fcl_MTH_A"
+_MESH_PREFIX = re.compile(r"^.*[.:|](?=[^.:|]{3,}$)|^.*(?=Fcl_)")
 _CC_NUMBER = re.compile(r"^a\d\d(?=[a-z])")
 
 
@@ -40,13 +42,16 @@ class Spellings:
 @functools.cache
 def load_spellings(path: Path) -> Spellings:
     """Read a file of `assets/rigs`."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return Spellings(data["spellings"], data["halves"])
+    channels = json.loads(path.read_text(encoding="utf-8"))["channels"]
+    return Spellings(
+        {name: channel["names"] for name, channel in channels.items()},
+        {name: channel["halves"] for name, channel in channels.items() if "halves" in channel},
+    )
 
 
 def fold(name: str) -> str:
-    """A name without case, separators and the number that Character Creator puts in front."""
-    return _CC_NUMBER.sub("", _SEPARATORS.sub("", name.casefold()))
+    """A name without case, separators, width of letters and the number that Character Creator puts in front."""
+    return _CC_NUMBER.sub("", _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).casefold()))
 
 
 class ShapeKeyNames:
