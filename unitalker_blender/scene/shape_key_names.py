@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SEPARATORS = re.compile(r"[\s_\-.:|]+")
-# "Face.jawOpen", but not the side in "mouthSmile.L"; "Face.M_F00_000_00_Fcl_MTH_A"
-_MESH_PREFIX = re.compile(r"^.*[.:|](?=[^.:|]{3,}$)|^.*(?=Fcl_)")
+# "Face.M_F00_000_00_Fcl_MTH_A", "Face.jawOpen", but not the side in "mouthSmile.L"
+_MESH_PREFIX = re.compile(r"^.*(?=Fcl_)|^.*[.:|](?=[^.:|]{3,}$)")
 _CC_NUMBER = re.compile(r"^a\d\d(?=[a-z])")
 
 
