@@ -217,7 +217,7 @@ def stage(folder: Path) -> None:
     skip = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(ROOT / "unitalker_blender", folder, ignore=skip, dirs_exist_ok=True)
     shutil.copytree(ROOT / "backend", folder / "backend", ignore=skip)
-    for name in ("models", "rigs"):
+    for name in ("models", "rigs", "topologies"):
         shutil.copytree(ROOT / "assets" / name, folder / "assets" / name, ignore=skip)
     for name in ("blender_manifest.toml", "LICENSE"):
         shutil.copy2(ROOT / name, folder / name)

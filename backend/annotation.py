@@ -70,12 +70,14 @@ class FaceMotion:
         fps: frames per second; frame ``i`` is at ``i / fps`` seconds from the start of the sound.
         annotation: what the channels are.
         notes: remarks for the user that came up on the way, e.g. replaced NaN samples.
+        sound: file name of the sound that it belongs to, without the folder; empty when not known.
     """
 
     values: np.ndarray
     fps: float
     annotation: Annotation
     notes: tuple[str, ...] = field(default=())
+    sound: str = ""
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 or self.values.ndim != 2 or self.values.shape[1] != self.annotation.dim:

@@ -21,12 +21,13 @@ from backend.bundle_manifest import MODELS_VARIABLE, search_path
 from backend.catalogue import list_models
 from backend.engine import engine_needed
 from backend.errors import UniTalkerError
-from backend.export import write_motion
+from backend.export import WRITABLE, write_motion
 from backend.inference import AnimateOptions
 from backend.model_inspection import inspect_model
 from backend.progress import ProgressCallback, Stage
 from backend.protocol import Device, ModelInfo
 from backend.session import Order, Outcome, Session
+from backend.viewer.command import view_command
 
 PLUGIN_GROUP = "unitalker.commands"
 MOST_IDENTITIES_SHOWN = 20
@@ -94,9 +95,7 @@ def _options(
 @app.command("animate")
 def animate_command(
     audio: Annotated[Path, typer.Argument(help="Sound file: wav, flac, ogg or mp3.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Result: .npz (arrays), .csv (Live Link Face) or .json (web).")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help=f"Result: {WRITABLE}.")],
     model: Annotated[str | None, typer.Option(help="Name or folder of a model; the bundled one if left out.")] = None,
     head: Annotated[str | None, typer.Option(help="Head of the model; its default if left out.")] = None,
     identity: Annotated[str | None, typer.Option(help="Speaking style; the model's default if left out.")] = None,
@@ -113,6 +112,9 @@ def animate_command(
         report("write", 0, 1)
         write_motion(outcome.motion, output)
     _show_outcome(outcome, output, time.monotonic() - started)
+
+
+app.command("view")(view_command)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ class Session:
         entry.manifest.identity_name(order.options.identity)
         check_format(order.output, entry.manifest.spec.head(head).annotation)
         bundle = self._load(entry, order.device, progress)
-        motion = animate(bundle, audio, order.options, progress)
+        motion = replace(animate(bundle, audio, order.options, progress), sound=order.audio.name)
         return Outcome(motion, bundle.manifest.identity_name(order.options.identity), bundle.device.type)
 
     def _load(self, entry: BundleEntry, wanted_device: str, progress: ProgressCallback) -> Bundle:

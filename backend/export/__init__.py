@@ -9,13 +9,22 @@ from backend.errors import UniTalkerError
 from backend.export.atomic import check_writable
 from backend.export.live_link_face import find_arkit_channels, write_live_link_face
 from backend.export.npz import write_npz
+from backend.export.point_cache import check_vertices, write_mdd, write_pc2
 from backend.export.web_json import write_json
 
-WRITERS = {".npz": write_npz, ".csv": write_live_link_face, ".json": write_json}
+WRITERS = {
+    ".npz": write_npz,
+    ".csv": write_live_link_face,
+    ".json": write_json,
+    ".pc2": write_pc2,
+    ".mdd": write_mdd,
+}
+
+WRITABLE = ".npz (arrays), .csv (Live Link Face), .json (web), .pc2 or .mdd (point caches of vertex heads)"
 
 
 def write_motion(motion: FaceMotion, path: Path) -> None:
-    """Write `motion` as ``.npz``, ``.csv`` (Live Link Face) or ``.json``, whole or not at all.
+    """Write `motion` in the format that the suffix names, whole or not at all.
 
     Raises:
         UniTalkerError: ``output.unwritable``, also for an unknown suffix and for a head that the format cannot hold.
@@ -31,12 +40,15 @@ def check_output(path: Path) -> None:
         raise UniTalkerError(
             "output.unwritable",
             f"Cannot write {path}: {suffix or 'no suffix'} is not a format that can be written.",
-            "End the name in .npz (arrays), .csv (Live Link Face take) or .json (web).",
+            f"End the name in {WRITABLE}.",
         )
     check_writable(path)
 
 
 def check_format(path: Path, annotation: Annotation) -> None:
     """Whether the format can hold this head's motion; raises what `write_motion` would raise, before any work."""
-    if path.suffix.lower() == ".csv":
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
         find_arkit_channels(annotation)
+    elif suffix in (".pc2", ".mdd"):
+        check_vertices(annotation)

@@ -1,4 +1,4 @@
-"""JSON for the web: morph target weights as a three.js `KeyframeTrack` wants them, frame by frame."""
+"""JSON for the web: every frame's values, for morph targets in three.js and the like (docs/interchange.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DECIMALS = 6
 
 
 def write_json(motion: FaceMotion, path: Path) -> None:
-    """Write ``annotation``, ``unit``, ``fps``, ``names`` and ``frames`` (a list of channel values per frame).
+    """Write ``annotation``, ``unit``, ``fps``, ``sound``, ``names`` and ``frames`` (a list of values per frame).
 
     Frame ``i`` is at ``i / fps`` seconds. Values have six decimals: a micrometre, or a millionth of a weight.
 
@@ -23,6 +23,7 @@ def write_json(motion: FaceMotion, path: Path) -> None:
         "annotation": motion.annotation.type_name,
         "unit": motion.annotation.unit,
         "fps": motion.fps,
+        "sound": motion.sound,
         "names": motion.annotation.channel_names,
     }
     with atomic_write(path) as file:

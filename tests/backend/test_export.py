@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from backend.export.live_link_face import ARKIT_COLUMNS, VALUE_COLUMNS, timecode
 ARKIT_51 = tuple(name[0].lower() + name[1:] for name in sorted(ARKIT_COLUMNS) if name != "TongueOut")
 ARKIT = Annotation(type_name="arkit", kind="blendshapes", dim=51, fps=25, unit="weight", names=ARKIT_51)
 MESH = Annotation(type_name="mesh", kind="vertices", dim=6, fps=30, unit="m")
+FACE = Annotation(type_name="face", kind="vertices", dim=1404, fps=25, unit="m")
 
 
 @pytest.fixture
@@ -138,3 +141,38 @@ def test_a_path_with_quotes_and_other_scripts(tmp_path: Path, take: FaceMotion) 
     target = tmp_path / 'it\'s "测试" ü.npz'
     write_motion(take, target)
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_pc2_is_read_back_by_its_published_layout(tmp_path: Path, mesh_motion: FaceMotion) -> None:
+    write_motion(mesh_motion, tmp_path / "out.pc2")
+    content = (tmp_path / "out.pc2").read_bytes()
+    signature, version, points, start, rate, samples = struct.unpack_from("<12siiffi", content)
+    assert (signature, version, points, start, rate, samples) == (b"POINTCACHE2\0", 1, 2, 0.0, 1.0, 7)
+    assert np.array_equal(np.frombuffer(content, "<f4", offset=32).reshape(7, 6), mesh_motion.values)
+
+
+def test_mdd_is_read_back_by_its_published_layout(tmp_path: Path, mesh_motion: FaceMotion) -> None:
+    write_motion(mesh_motion, tmp_path / "out.mdd")
+    content = (tmp_path / "out.mdd").read_bytes()
+    assert struct.unpack_from(">ii", content) == (7, 2)
+    assert np.allclose(np.frombuffer(content, ">f4", 7, 8), np.arange(7) / 30)
+    assert np.array_equal(np.frombuffer(content, ">f4", offset=8 + 4 * 7).reshape(7, 6), mesh_motion.values)
+
+
+def test_point_caches_of_long_takes_are_written_piece_by_piece(tmp_path: Path) -> None:
+    long = FaceMotion(np.random.default_rng(0).normal(0, 0.1, (2000, 1404)).astype(np.float32), 25.0, FACE)
+    for suffix in ("pc2", "mdd"):
+        tracemalloc.start()
+        write_motion(long, tmp_path / f"out.{suffix}")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < long.values.nbytes / 2
+        assert (tmp_path / f"out.{suffix}").stat().st_size > long.values.nbytes
+
+
+@pytest.mark.parametrize("suffix", ["pc2", "mdd"])
+def test_weights_are_no_point_cache(tmp_path: Path, take: FaceMotion, suffix: str) -> None:
+    with pytest.raises(UniTalkerError, match=r"no vertices") as caught:
+        write_motion(take, tmp_path / f"out.{suffix}")
+    assert caught.value.code == "output.unwritable"
+    assert list(tmp_path.iterdir()) == []

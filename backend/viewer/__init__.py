@@ -1,0 +1,1 @@
+"""A page that plays a face and its sound in any browser, without a network."""
