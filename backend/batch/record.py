@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from backend.annotation import FaceMotion
@@ -87,7 +87,7 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
         raise _unwritable(item.output, error) from error
     staged = stage / item.output.name
     try:
-        write_motion(motion, staged)
+        write_motion(replace(motion, sound=item.audio.name), staged)
         size = staged.stat().st_size
         staged.replace(item.output)
     except OSError as error:
