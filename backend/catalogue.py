@@ -41,7 +41,15 @@ def _describe(entry: BundleEntry) -> ModelInfo:
         default_head=manifest.default_head,
         default_identity=manifest.default_identity,
         heads=[
-            HeadInfo(name=a.type_name, title=a.title, kind=a.kind, fps=a.fps, unit=a.unit, channels=a.dim)
+            HeadInfo(
+                name=a.type_name,
+                title=a.title,
+                kind=a.kind,
+                fps=a.fps,
+                unit=a.unit,
+                channels=a.dim,
+                names=list(a.names),
+            )
             for a in annotations
         ],
         identities=list(manifest.spec.identities),

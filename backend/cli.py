@@ -24,9 +24,11 @@ from backend.errors import UniTalkerError
 from backend.export import WRITABLE, write_motion
 from backend.inference import AnimateOptions
 from backend.model_inspection import inspect_model
+from backend.motion.direction import Direction
 from backend.progress import ProgressCallback, Stage
 from backend.protocol import Device, ModelInfo
 from backend.session import Order, Outcome, Session
+from backend.takes import TakeStore, takes_folder
 from backend.viewer.command import view_command
 
 PLUGIN_GROUP = "unitalker.commands"
@@ -105,10 +107,11 @@ def animate_command(
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
     """Turn a sound file into face motion."""
-    options = AnimateOptions(head=head, identity=identity, fps=fps, intensity=intensity, smoothing=smoothing)
+    direction = Direction(intensity=intensity, smoothing=smoothing)
+    options = AnimateOptions(head=head, identity=identity, fps=fps, direction=direction)
     started = time.monotonic()
     with _progress_bar() as report:
-        outcome = Session().animate(Order(audio, output, model, device, options), report)
+        outcome = Session(TakeStore(takes_folder())).animate(Order(audio, output, model, device, options), report)
         report("write", 0, 1)
         write_motion(outcome.motion, output)
     _show_outcome(outcome, output, time.monotonic() - started)

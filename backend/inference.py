@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +13,12 @@ from backend.annotation import Annotation, FaceMotion
 from backend.audio import SAMPLE_RATE, Audio
 from backend.engine import memory_watched
 from backend.errors import UniTalkerError
-from backend.motion.clip import clip_weights
-from backend.motion.intensity import scale_intensity
-from backend.motion.resample import resample
-from backend.motion.smoothing import smooth
+from backend.motion.direction import NEUTRAL, Direction
+from backend.motion.perform import perform
 from backend.progress import ProgressCallback, Stage
+from backend.prosody import analyse
+from backend.rig.spec import Rig
+from backend.takes import Origin, Take
 
 if TYPE_CHECKING:
     from backend.bundle import Bundle
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 25
 OVERLAP_SECONDS = 5
 STEP_SECONDS = WINDOW_SECONDS - OVERLAP_SECONDS
+WINDOWS = f"{WINDOW_SECONDS} s, {OVERLAP_SECONDS} s overlap"
+"""How a sound is cut, which is part of what a take is made with."""
 MAX_RESULT_BYTES = 2 << 30
 
 
@@ -34,16 +38,24 @@ class AnimateOptions:
     Attributes:
         head: annotation type; None for the model's default.
         identity: speaking style; None for the model's default.
+        identity_b: a second style, which the direction can blend in; None for none.
         fps: frames per second of the result; None for the head's own.
-        intensity: 0 is still, 1 as the model says, above 1 exaggerates.
-        smoothing: length of the smoothing window in seconds, 0 for none.
+        direction: what is changed about the network's motion.
+        rig: whose controls the result's channels are; None for the head's own channels.
     """
 
     head: str | None = None
     identity: str | None = None
+    identity_b: str | None = None
     fps: float | None = None
-    intensity: float = 1.0
-    smoothing: float = 0.0
+    direction: Direction = NEUTRAL
+    rig: Rig | None = None
+
+    def as_plain_data(self) -> dict[str, Any]:
+        """Numbers, strings, lists and dictionaries."""
+        direction = self.direction.model_dump(mode="json")
+        rig = None if self.rig is None else self.rig.model_dump(mode="json")
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"direction": direction, "rig": rig}
 
 
 @dataclass(frozen=True)
@@ -112,10 +124,30 @@ def animate(
             2 GiB, ``engine.out_of_memory``.
         Cancelled: from `progress`.
     """
+    take = record(bundle, audio, options, progress)
     with memory_watched():
-        motion = predict(bundle, audio, options, progress)
-        template = bundle.model.template(motion.annotation.type_name)
-        return finish(motion, options, None if template is None else template.detach().cpu().numpy())
+        return perform(take, options.direction, options.fps, options.rig)
+
+
+def record(bundle: Bundle, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None) -> Take:
+    """What the network says of a sound, once, to be directed any number of times; raises as `animate`."""
+    identities = [options.identity, options.identity_b] if options.identity_b else [options.identity]
+    with memory_watched():
+        raw, *second = predict_styles(bundle, audio, options.head, identities, progress)
+        template = bundle.model.template(raw.annotation.type_name)
+    return Take(
+        raw=raw,
+        raw_b=second[0].values if second else None,
+        rest=None if template is None else template.detach().cpu().numpy(),
+        prosody=analyse(audio.samples),
+        origin=Origin(
+            model=bundle.manifest.name,
+            identity=bundle.manifest.identity_name(options.identity),
+            identity_b=options.identity_b or "",
+            device=bundle.device.type,
+            engine="torch",
+        ),
+    )
 
 
 def predict(
@@ -125,43 +157,54 @@ def predict(
     progress: ProgressCallback | None = None,
     rest: np.ndarray | None = None,
 ) -> FaceMotion:
-    """What the network itself says, window by window, at the head's own rate; of `options` head and identity count.
+    """What the network itself says in one style; of `options` head and identity count. See `predict_styles`."""
+    return predict_styles(bundle, audio, options.head, [options.identity], progress, rest)[0]
+
+
+def predict_styles(
+    bundle: Bundle,
+    audio: Audio,
+    head: str | None,
+    identities: Sequence[str | None],
+    progress: ProgressCallback | None = None,
+    rest: np.ndarray | None = None,
+) -> list[FaceMotion]:
+    """What the network itself says, window by window, at the head's own rate; the encoder runs once for all styles.
 
     Args:
         bundle: the model.
         audio: the sound.
-        options: as for `animate`.
+        head: annotation type; None for the model's default.
+        identities: styles; None for the model's default.
         progress: as for `animate`.
         rest: (D,), float32, the resting face to add in place of the head's template.
+
+    Returns:
+        One motion per identity.
     """
     import torch  # here, because it takes seconds and nothing else in this module needs it
 
     report = progress or _ignore_progress
-    head = bundle.manifest.head_name(options.head)
+    head = bundle.manifest.head_name(head)
     annotation = bundle.manifest.spec.head(head).annotation
-    identity = torch.tensor([bundle.manifest.identity_index(options.identity)], device=bundle.device)
+    rows = [torch.tensor([bundle.manifest.identity_index(name)], device=bundle.device) for name in identities]
     template = bundle.model.template(head) if rest is None else torch.from_numpy(rest).to(bundle.device)
     windows = split_windows(len(audio.samples), annotation.fps)
-    _check_size(windows[-1].end_frame, annotation)
-    values = np.empty((windows[-1].end_frame, annotation.dim), np.float32)
+    _check_size(windows[-1].end_frame * len(rows), annotation)
+    styles = [np.empty((windows[-1].end_frame, annotation.dim), np.float32) for _ in rows]
     filled = 0
     for done, window in enumerate(windows):
         report("infer", done, len(windows))
         with torch.inference_mode():
             waveform = torch.from_numpy(audio.samples[window.start : window.stop]).to(bundle.device)[None]
-            output = bundle.model(waveform, head, window.frames, identity, template).values[0]
-        cross_fade(values, output.float().cpu().numpy(), window.first_frame, filled)
+            features = bundle.model.encode(waveform, frame_count=window.frames)
+            for values, row in zip(styles, rows, strict=True):
+                output = bundle.model.decode(features, window.frames, row, head).values[0]
+                output = output if template is None else output + template
+                cross_fade(values, output.float().cpu().numpy(), window.first_frame, filled)
         filled = window.end_frame
     report("infer", len(windows), len(windows))
-    return FaceMotion(values, annotation.fps, annotation, audio.notes)
-
-
-def finish(motion: FaceMotion, options: AnimateOptions, rest: np.ndarray | None) -> FaceMotion:
-    """Intensity, smoothing, frame rate and range, in this order."""
-    motion = scale_intensity(motion, options.intensity, rest)
-    motion = smooth(motion, options.smoothing)
-    motion = resample(motion, options.fps or motion.fps)
-    return clip_weights(motion)
+    return [FaceMotion(values, annotation.fps, annotation, audio.notes) for values in styles]
 
 
 def _check_size(frames: int, annotation: Annotation) -> None:

@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.errors import UniTalkerError
+from backend.motion.direction import Direction
 from backend.progress import Stage
+from backend.rig.spec import Rig
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_LINE = 1 << 20
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Engine = Literal["auto", "torch", "onnx"]
 
 
 class _Message(BaseModel):
@@ -35,25 +38,41 @@ def _npz(path: str) -> str:
 
 
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+NpzPath = Annotated[AbsolutePath, AfterValidator(_npz)]
+FrameRate = Annotated[float | None, Field(gt=0, le=1000, allow_inf_nan=False)]
 
 
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
 class AnimateRequest(_Message):
-    """Animate a sound file; `fps` None is the head's own rate, `smoothing` is in seconds."""
+    """Animate a sound file; `fps` None is the head's own rate, `identity_b` a second style to blend in."""
 
     type: Literal["animate"]
     id: int
     audio: AbsolutePath
-    output: Annotated[AbsolutePath, AfterValidator(_npz)]
+    output: NpzPath
     model: str | None = None
     head: str | None = None
     identity: str | None = None
-    fps: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
-    intensity: float = Field(default=1.0, ge=0, le=10, allow_inf_nan=False)
-    smoothing: float = Field(default=0.0, ge=0, le=10, allow_inf_nan=False)
+    identity_b: str | None = None
+    fps: FrameRate = None
+    direction: Direction = Direction()
+    rig: Rig | None = None
     device: Device = "auto"
+    engine: Engine = "auto"
+
+
+class RemapRequest(_Message):
+    """Direct a take again, without the network."""
+
+    type: Literal["remap"]
+    id: int
+    take: str = Field(pattern=r"^[0-9a-f]{1,64}$")
+    output: NpzPath
+    fps: FrameRate = None
+    direction: Direction = Direction()
+    rig: Rig | None = None
 
 
 class ModelsRequest(_Message):
@@ -76,10 +95,11 @@ class ShutdownRequest(_Message):
     type: Literal["shutdown"]
 
 
-Request = AnimateRequest | ModelsRequest | CancelRequest | ShutdownRequest
+Request = AnimateRequest | RemapRequest | ModelsRequest | CancelRequest | ShutdownRequest
 
 _REQUESTS: dict[str, TypeAdapter[Any]] = {
     "animate": TypeAdapter(AnimateRequest),
+    "remap": TypeAdapter(RemapRequest),
     "models": TypeAdapter(ModelsRequest),
     "cancel": TypeAdapter(CancelRequest),
     "shutdown": TypeAdapter(ShutdownRequest),
@@ -90,7 +110,7 @@ _REQUESTS: dict[str, TypeAdapter[Any]] = {
 
 
 class HeadInfo(_Message):
-    """One head of a model as clients list it."""
+    """One head of a model as clients list it; `names` of its channels, none for vertices."""
 
     name: str
     title: str
@@ -98,6 +118,7 @@ class HeadInfo(_Message):
     fps: float
     unit: str
     channels: int
+    names: list[str]
 
 
 class ModelInfo(_Message):
@@ -136,7 +157,7 @@ class ProgressEvent(_Message):
 
 
 class ResultEvent(_Message):
-    """The end of a job that went well; `duration` is in seconds."""
+    """The end of a job that went well; `duration` is in seconds, `take` names what can be directed again."""
 
     type: Literal["result"] = "result"
     id: int
@@ -147,6 +168,9 @@ class ResultEvent(_Message):
     head: str
     identity: str
     device: str
+    engine: str
+    take: str
+    quality: dict[str, float]
     notes: list[str]
 
 

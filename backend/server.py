@@ -19,7 +19,8 @@ from backend.errors import Cancelled, UniTalkerError
 from backend.export import write_motion
 from backend.inference import AnimateOptions
 from backend.progress import Stage
-from backend.session import Order, Outcome, Session
+from backend.session import Order, Outcome, RemapOrder, Session
+from backend.takes import TakeStore, takes_folder
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,13 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
         yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-class Job:
-    """One animation. It ends exactly once: cancelled by the reading thread, or closed by the worker."""
+JobRequest = protocol.AnimateRequest | protocol.RemapRequest
 
-    def __init__(self, request: protocol.AnimateRequest, send: Callable[[protocol.Event], None]) -> None:
+
+class Job:
+    """One piece of work. It ends exactly once: cancelled by the reading thread, or closed by the worker."""
+
+    def __init__(self, request: JobRequest, send: Callable[[protocol.Event], None]) -> None:
         self.request = request
         self._send = send
         self._lock = threading.Lock()
@@ -95,7 +99,7 @@ class Server:
         self._send_lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: dict[int, Job] = {}
-        self._session = Session()
+        self._session = Session(TakeStore(takes_folder()))
 
     def run(self) -> int:
         self._send(self._hello())
@@ -141,9 +145,9 @@ class Server:
             job.cancel()
         self._waiting.put(None)
 
-    def _handle(self, request: protocol.AnimateRequest | protocol.ModelsRequest | protocol.CancelRequest) -> None:
+    def _handle(self, request: JobRequest | protocol.ModelsRequest | protocol.CancelRequest) -> None:
         match request:
-            case protocol.AnimateRequest():
+            case protocol.AnimateRequest() | protocol.RemapRequest():
                 self._accept(request)
             case protocol.ModelsRequest():
                 models, problems = list_models()
@@ -154,7 +158,7 @@ class Server:
                     job.cancel()
                     self._forget(job)
 
-    def _accept(self, request: protocol.AnimateRequest) -> None:
+    def _accept(self, request: JobRequest) -> None:
         if request.id in self._jobs:
             error = protocol.ProtocolError("bad_request", f"There is a job {request.id} already.", request.id)
             self._send(error_event(request.id, error))
@@ -183,7 +187,7 @@ class Server:
     def _ending(self, job: Job) -> protocol.Event:
         """Do the job; whatever happens in it becomes an event, so that the next job finds a backend."""
         try:
-            return self._animate(job)
+            return self._perform(job)
         except UniTalkerError as error:
             return error_event(job.request.id, error)
         except Cancelled:
@@ -195,14 +199,17 @@ class Server:
             )
             return error_event(job.request.id, failure)
 
-    def _animate(self, job: Job) -> protocol.ResultEvent:
-        order = order_of(job.request)
-        outcome = self._session.animate(order, job.report)
+    def _perform(self, job: Job) -> protocol.ResultEvent:
+        request = job.request
+        if isinstance(request, protocol.AnimateRequest):
+            outcome = self._session.animate(order_of(request), job.report)
+        else:
+            outcome = self._session.remap(remap_order_of(request))
         job.report("write", 0, 1)
         job.close()
-        write_motion(outcome.motion, order.output)
+        write_motion(outcome.motion, Path(request.output))
         job.report("write", 1, 1)
-        return result_event(job.request, outcome)
+        return result_event(request, outcome)
 
 
 def order_of(request: protocol.AnimateRequest) -> Order:
@@ -210,14 +217,20 @@ def order_of(request: protocol.AnimateRequest) -> Order:
     options = AnimateOptions(
         head=request.head,
         identity=request.identity,
+        identity_b=request.identity_b,
         fps=request.fps,
-        intensity=request.intensity,
-        smoothing=request.smoothing,
+        direction=request.direction,
+        rig=request.rig,
     )
-    return Order(Path(request.audio), Path(request.output), request.model, request.device, options)
+    return Order(Path(request.audio), Path(request.output), request.model, request.device, options, request.engine)
 
 
-def result_event(request: protocol.AnimateRequest, outcome: Outcome) -> protocol.ResultEvent:
+def remap_order_of(request: protocol.RemapRequest) -> RemapOrder:
+    """A request in the backend's own terms."""
+    return RemapOrder(request.take, Path(request.output), request.fps, request.direction, request.rig)
+
+
+def result_event(request: JobRequest, outcome: Outcome) -> protocol.ResultEvent:
     """What the client is told of a job that went well."""
     motion = outcome.motion
     return protocol.ResultEvent(
@@ -229,6 +242,9 @@ def result_event(request: protocol.AnimateRequest, outcome: Outcome) -> protocol
         head=motion.annotation.type_name,
         identity=outcome.identity,
         device=outcome.device,
+        engine=outcome.engine,
+        take=outcome.take,
+        quality=outcome.quality,
         notes=list(motion.notes),
     )
 

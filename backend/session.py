@@ -12,8 +12,13 @@ from backend.bundle_manifest import MANIFEST_FILE, BundleEntry
 from backend.catalogue import find_model
 from backend.engine import choose_device, engine_needed, memory_watched
 from backend.export import check_format, check_output
-from backend.inference import AnimateOptions, animate
+from backend.inference import WINDOWS, AnimateOptions, record
+from backend.motion.direction import Direction
+from backend.motion.perform import perform
+from backend.motion.quality import measure_quality
 from backend.progress import ProgressCallback
+from backend.rig.spec import Rig
+from backend.takes import Take, TakeStore, missing_take, take_key
 
 if TYPE_CHECKING:
     from backend.bundle import Bundle
@@ -28,6 +33,7 @@ class Order:
         output: where the motion will be written; only looked at, so that a wrong one is known before the work.
         model: name or folder of a model; None for the default.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        engine: ``auto``, ``torch`` or ``onnx``.
     """
 
     audio: Path
@@ -35,22 +41,47 @@ class Order:
     model: str | None
     device: str
     options: AnimateOptions
+    engine: str = "auto"
+
+
+@dataclass(frozen=True)
+class RemapOrder:
+    """What to make of a take that is kept; `fps` None is the head's own."""
+
+    take: str
+    output: Path
+    fps: float | None
+    direction: Direction
+    rig: Rig | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The motion, and what was used where the order left a choice."""
+    """The motion, and what was used where the order left a choice.
+
+    Attributes:
+        take: name of the raw output that is kept; empty when none is.
+        quality: read-out of the motion, see `backend.motion.quality`.
+    """
 
     motion: FaceMotion
+    take: str
     identity: str
     device: str
+    engine: str
+    quality: dict[str, float]
 
 
 class Session:
-    """Animates one file after another and keeps the last model loaded."""
+    """Animates one file after another and keeps the last model loaded.
 
-    def __init__(self) -> None:
+    Args:
+        takes: where takes are kept for another direction; None keeps none.
+    """
+
+    def __init__(self, takes: TakeStore | None = None) -> None:
         self._loaded: tuple[tuple[Path, float, str], Bundle] | None = None
+        self._takes = takes
 
     def prepare(self, model: str | None, device: str) -> None:
         """Load a model before the first order for it; raises what `animate` would raise for them."""
@@ -58,6 +89,8 @@ class Session:
 
     def animate(self, order: Order, progress: ProgressCallback) -> Outcome:
         """Do an order up to the writing; what is known to be wrong without the engine is said before it is loaded.
+
+        A sound that has been animated before with the same settings needs no engine at all.
 
         Raises:
             UniTalkerError: anything that the user can act on.
@@ -68,12 +101,34 @@ class Session:
         progress("decode", 0, 1)
         audio = read_audio(order.audio)
         progress("decode", 1, 1)
-        head = entry.manifest.head_name(order.options.head)
-        entry.manifest.identity_name(order.options.identity)
-        check_format(order.output, entry.manifest.spec.head(head).annotation)
-        bundle = self._load(entry, order.device, progress)
-        motion = replace(animate(bundle, audio, order.options, progress), sound=order.audio.name)
-        return Outcome(motion, bundle.manifest.identity_name(order.options.identity), bundle.device.type)
+        options, manifest = order.options, entry.manifest
+        head = manifest.head_name(options.head)
+        identities = [manifest.identity_name(options.identity)]
+        if options.identity_b is not None:
+            identities.append(manifest.identity_name(options.identity_b))
+        check_format(order.output, manifest.spec.head(head).annotation)
+        if self._takes is None:
+            key, kept = "", None
+        else:
+            # With device and engine: who names one wants it used, and wants to know when it cannot be.
+            key = take_key(audio.samples, entry, head, *identities, WINDOWS, order.device, order.engine)
+            kept = self._takes.find(key)
+        take = kept or record(self._load(entry, order.device, progress), audio, options, progress)
+        # The same sound may have been animated under another name.
+        take = replace(take, raw=replace(take.raw, sound=order.audio.name))
+        remark = self._takes.keep(key, take) if self._takes is not None and kept is None else ""
+        return _direct(key, take, options.direction, options.fps, options.rig, remark)
+
+    def remap(self, order: RemapOrder) -> Outcome:
+        """Direct a take again; neither the model nor the engine is touched.
+
+        Raises:
+            UniTalkerError: ``take.missing``, ``output.unwritable``, ``rig.*``.
+        """
+        check_output(order.output)
+        if self._takes is None:
+            raise missing_take(order.take)
+        return _direct(order.take, self._takes.get(order.take), order.direction, order.fps, order.rig)
 
     def _load(self, entry: BundleEntry, wanted_device: str, progress: ProgressCallback) -> Bundle:
         progress("load", 0, 1)
@@ -89,3 +144,13 @@ class Session:
                 self._loaded = key, load_bundle(entry.folder, device)
         progress("load", 1, 1)
         return self._loaded[1]
+
+
+def _direct(
+    key: str, take: Take, direction: Direction, fps: float | None, rig: Rig | None, remark: str = ""
+) -> Outcome:
+    motion = perform(take, direction, fps, rig)
+    if remark:
+        motion = replace(motion, notes=(*motion.notes, remark))
+    origin = take.origin
+    return Outcome(motion, key, origin.identity, origin.device, origin.engine, measure_quality(motion))

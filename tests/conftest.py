@@ -33,12 +33,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Models that somebody keeps on this machine take no part, also in child processes."""
+def no_files_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Models and takes that somebody keeps on this machine take no part, also in child processes."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("XDG_DATA_HOME", "LOCALAPPDATA"):
             patch.setenv(variable, str(tmp_path_factory.mktemp("data_home")))
         patch.delenv("UNITALKER_MODELS", raising=False)
+        patch.setenv("UNITALKER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -166,7 +166,6 @@ def _request(options: AnimateOptions, fps: float) -> AnimateRequest:
         head=options.head or None,
         identity=options.identity or None,
         fps=fps,
-        intensity=options.intensity,
-        smoothing=options.smoothing,
+        direction={"intensity": options.intensity, "smoothing": options.smoothing},
         device=options.device,
     )

@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from backend.catalogue import find_model
 from backend.errors import UniTalkerError
 from backend.export.atomic import check_writable
 from backend.inference import AnimateOptions
+from backend.motion.direction import Direction
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+(,\d+)*)?")
 
@@ -58,7 +60,7 @@ def batch_command(
     entry = find_model(model)
     if report is not None:
         check_writable(report)
-    options = AnimateOptions(fps=fps, intensity=intensity, smoothing=smoothing)
+    options = AnimateOptions(fps=fps, direction=Direction(intensity=intensity, smoothing=smoothing))
     variants = _variants(entry.manifest, head or [], identity or [], options)
     items, failed = read_items(source, Defaults(out, f".{output_format}", variants))
     told = Report(entry.manifest.name)
@@ -92,7 +94,7 @@ def _variants(
     chosen_heads = [manifest.head_name(name) for name in heads or [""]]
     chosen_identities = [manifest.identity_name(name) for name in identities or [""]]
     return tuple(
-        AnimateOptions(head, identity, options.fps, options.intensity, options.smoothing)
+        replace(options, head=head, identity=identity)
         for head, identity in itertools.product(chosen_heads, chosen_identities)
     )
 

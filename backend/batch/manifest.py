@@ -156,8 +156,9 @@ def _row_items(number: int, row: Row, folder: Path, defaults: Defaults) -> Itera
 
 def _with_row(options: AnimateOptions, row: Row) -> AnimateOptions:
     """The command line's options, with the row's cells in their place."""
-    cells = row.model_dump(exclude={"audio", "output"}, exclude_none=True)
-    return replace(options, **cells)
+    cells = row.model_dump(include={"head", "identity", "fps"}, exclude_none=True)
+    directed = row.model_dump(include={"intensity", "smoothing"}, exclude_none=True)
+    return replace(options, direction=options.direction.model_copy(update=directed), **cells)
 
 
 def _bad_row(number: int, audio: Path | None, message: str) -> ItemResult:

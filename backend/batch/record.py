@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from backend.annotation import FaceMotion
@@ -54,7 +54,7 @@ def content_key(item: Item, audio: str, model: str) -> str:
         audio: hash of the sound file.
         model: from `model_hash`.
     """
-    settings = asdict(item.options) | {"format": item.output.suffix.lower()}
+    settings = item.options.as_plain_data() | {"format": item.output.suffix.lower()}
     return _joined([str(MOTION_VERSION), audio, model, json.dumps(settings, sort_keys=True)])
 
 
@@ -94,7 +94,7 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
         raise _unwritable(item.output, error) from error
     finally:
         staged.unlink(missing_ok=True)
-    record = {"key": item.key, "bytes": size, "audio": str(item.audio), "settings": asdict(item.options)}
+    record = {"key": item.key, "bytes": size, "audio": str(item.audio), "settings": item.options.as_plain_data()}
     with atomic_write(_record_path(item.output)) as file:
         file.write(json.dumps(record, indent=1).encode())
 

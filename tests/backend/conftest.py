@@ -189,7 +189,8 @@ def start_backend(tmp_path: Path, backend_environment: dict[str, str]) -> Iterat
 
     def start(**environment: str) -> BackendProcess:
         log = tmp_path / f"log{len(started)}.txt"
-        started.append(BackendProcess(log, backend_environment | environment))
+        own = {"UNITALKER_CACHE": str(tmp_path / "cache")}
+        started.append(BackendProcess(log, backend_environment | own | environment))
         return started[-1]
 
     yield start

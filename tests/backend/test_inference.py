@@ -13,6 +13,7 @@ from backend.audio import SAMPLE_RATE, Audio, read_audio
 from backend.bundle import Bundle, load_bundle
 from backend.errors import Cancelled, UniTalkerError
 from backend.inference import AnimateOptions, animate, frame_count
+from backend.motion.direction import Direction
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_a_window_boundary_leaves_no_jump(bundle: Bundle) -> None:
 
 
 def test_blendshape_weights_end_within_their_range_whatever_is_asked(bundle: Bundle) -> None:
-    motion = animate(bundle, voice(2.0), AnimateOptions(intensity=10, smoothing=0.3, fps=60))
+    motion = animate(bundle, voice(2.0), AnimateOptions(direction=Direction(intensity=10, smoothing=0.3), fps=60))
     assert motion.values.min() >= 0
     assert motion.values.max() <= 1
     assert motion.fps == 60
@@ -64,9 +65,9 @@ def test_blendshape_weights_end_within_their_range_whatever_is_asked(bundle: Bun
 def test_intensity_zero_is_the_resting_face(bundle: Bundle) -> None:
     template = bundle.model.template("mesh")
     assert template is not None
-    still = animate(bundle, voice(1.0), AnimateOptions(head="mesh", intensity=0)).values
+    still = animate(bundle, voice(1.0), AnimateOptions(head="mesh", direction=Direction(intensity=0))).values
     assert np.allclose(still, template.detach().numpy(), atol=1e-6)
-    assert animate(bundle, voice(1.0), AnimateOptions(intensity=0)).values.max() == 0
+    assert animate(bundle, voice(1.0), AnimateOptions(direction=Direction(intensity=0))).values.max() == 0
 
 
 def test_identities_differ_and_the_default_is_the_manifests(bundle: Bundle) -> None:
@@ -120,10 +121,10 @@ def test_a_result_beyond_all_memory_is_refused_before_the_work(bundle: Bundle, m
 def test_running_out_of_memory_is_said_in_words(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(bundle.model, "forward", fail)
+    monkeypatch.setattr(bundle.model, "encode", fail)
     with pytest.raises(UniTalkerError) as caught:
         animate(bundle, voice(1.0), AnimateOptions())
     assert caught.value.code == "engine.out_of_memory"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -51,7 +52,9 @@ def backend(start_backend: Start) -> Any:
 @pytest.fixture(scope="module")
 def shared_backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     environment = request.getfixturevalue("backend_environment")
-    process = request.getfixturevalue("backend_class")(tmp_path_factory.mktemp("log") / "log.txt", environment)
+    folder = tmp_path_factory.mktemp("shared")
+    environment = environment | {"UNITALKER_CACHE": str(folder)}
+    process = request.getfixturevalue("backend_class")(folder / "log.txt", environment)
     assert process.event()["type"] == "hello"
     yield process
     assert process.close() == 0
@@ -64,11 +67,12 @@ def animate(job: int, audio: Path, output: Path, **more: object) -> dict[str, ob
 def test_hello_comes_first_and_says_what_there_is(start_backend: Start, tiny_model: Path) -> None:
     hello = start_backend().event()
     assert list(hello) == ["type", "protocol", "version", "python", "engines", "devices", "models", "problems"]
-    assert (hello["type"], hello["protocol"], hello["engines"]) == ("hello", 1, ["torch"])
+    assert (hello["type"], hello["protocol"], hello["engines"]) == ("hello", 2, ["torch"])
     assert "cpu" in hello["devices"]
     tiny = next(model for model in hello["models"] if model["name"] == "tiny")
     assert tiny["path"] == str(tiny_model)
     assert [head["name"] for head in tiny["heads"]] == ["weights", "mesh"]
+    assert [head["names"] for head in tiny["heads"]] == [["jawOpen", "mouthClose", "mouthFunnel", "mouthPucker"], []]
     assert tiny["identities"] == ["one", "two", "pivot"]
 
 
@@ -119,11 +123,13 @@ def test_a_job_from_request_to_file(start_backend: Start, tmp_path: Path, murmur
     backend = start_backend(PYTHONPATH=str(tmp_path))
     backend.event()
     output = tmp_path / 'it\'s "测试" ü.npz'
-    backend.send(**animate(7, murmur, output, identity="two", fps=24, intensity=0.5, smoothing=0.2))
+    backend.send(**animate(7, murmur, output, identity="two", fps=24, direction={"smoothing": 0.2}))
     *progress, result = backend.until("result", "error")
+    assert re.fullmatch("[0-9a-f]{32}", result.pop("take"))
+    assert result.pop("quality").keys() == {"range"}
     assert result == {
         "type": "result", "id": 7, "path": str(output), "frames": 48, "fps": 24.0, "duration": 2.0,
-        "head": "weights", "identity": "two", "device": "cpu", "notes": [],
+        "head": "weights", "identity": "two", "device": "cpu", "engine": "torch", "notes": [],
     }  # fmt: skip
     assert {event["stage"] for event in progress} == {"load", "decode", "infer", "write"}
     for event in progress:
@@ -150,17 +156,17 @@ def test_jobs_are_done_in_order_and_the_model_stays_loaded(
     shared_backend: Any, tmp_path: Path, murmur: Path, tiny_model: Path
 ) -> None:
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    shared_backend.send(**animate(11, murmur, tmp_path / "1.npz", model=str(model)))
+    shared_backend.send(**animate(11, murmur, tmp_path / "1.npz", model=str(model), identity_b="one"))
     assert shared_backend.ending(11)["type"] == "result"
     # What is loaded needs no file any more.
     (model / "model.safetensors").unlink()
-    for job in (12, 13):
-        shared_backend.send(**animate(job, murmur, tmp_path / f"{job}.npz", model=str(model)))
+    for job, identity in ((12, "one"), (13, "two")):
+        shared_backend.send(**animate(job, murmur, tmp_path / f"{job}.npz", model=str(model), identity=identity))
     events = shared_backend.until("result", "error", job=13)
     endings = [(event["type"], event["id"]) for event in events if event["type"] != "progress"]
     assert endings == [("result", 12), ("result", 13)]
-    with np.load(tmp_path / "1.npz") as first, np.load(tmp_path / "13.npz") as last:
-        assert np.array_equal(first["values"], last["values"])
+    with np.load(tmp_path / "12.npz") as first, np.load(tmp_path / "13.npz") as last:
+        assert not np.array_equal(first["values"], last["values"])
 
 
 def test_cancelling_a_running_and_a_waiting_job(
@@ -237,6 +243,10 @@ def test_a_late_cancel_is_no_mistake(shared_backend: Any) -> None:
         (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.npz", "fps": 0}', "bad_request", 4),
         (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.npz", "fps": NaN}', "bad_request", 4),
         (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.npz", "device": "tpu"}', "bad_request", 4),
+        (b'{"type": "animate", "id": 4, "audio": "/a.wav", "output": "/o.npz", "intensity": 1}', "bad_request", 4),
+        (b'{"type": "remap", "id": 4, "take": "../x", "output": "/o.npz"}', "bad_request", 4),
+        (b'{"type": "remap", "id": 4, "take": "00", "output": "/o.npz", "direction": {"jaw": 1}}', "bad_request", 4),
+        (b'{"type": "remap", "id": 4, "take": "00", "output": "/o.npz", "rig": {}}', "bad_request", 4),
         (b'{"type": "models", "id": 4, "x": "' + b"x" * MAX_LINE + b'"}', "line_too_long", None),
     ],
 )
@@ -265,6 +275,7 @@ def bad_jobs(folder: Path, murmur: Path) -> dict[str, dict[str, object]]:
         "model.unknown_head": animate(1, murmur, folder / "o.npz", head="gone"),
         "model.unknown_identity": animate(1, murmur, folder / "o.npz", identity="gone"),
         "engine.device": animate(1, murmur, folder / "o.npz", device="mps"),
+        "take.missing": {"type": "remap", "id": 1, "take": "0" * 32, "output": str(folder / "o.npz")},
         "output.unwritable": animate(1, murmur, folder / "gone" / "o.npz"),
     }
 
@@ -333,3 +344,27 @@ def test_a_killed_backend_leaves_no_result(backend: Any, tmp_path: Path, murmur:
     assert not list(tmp_path.glob("*.npz"))
     with pytest.raises(queue.Empty):
         backend.event(timeout=0.1)
+
+
+def test_a_take_is_directed_again_by_another_process_that_has_no_engine(
+    start_backend: Start, tmp_path: Path, murmur: Path
+) -> None:
+    first = start_backend()
+    first.event()
+    first.send(**animate(1, murmur, tmp_path / "1.npz"))
+    take = first.ending(1)["take"]
+    assert first.close() == 0
+    second = start_backend(**noisy_torch(tmp_path))
+    second.event()
+    rig = {"convention": None, "targets": [{"target": "A", "source": "jawOpen", "gain": 2, "maximum": 5}]}
+    request = {"type": "remap", "id": 2, "take": take, "output": str(tmp_path / "2.npz")}
+    second.send(**request, fps=50, direction={"intensity": 0.5}, rig=rig)
+    result = second.ending(2)
+    assert (result["type"], result["take"], result["fps"], result["frames"]) == ("result", take, 50, 100)
+    with np.load(tmp_path / "1.npz") as whole, np.load(tmp_path / "2.npz") as half:
+        assert half["names"].tolist() == ["A"]
+        # Half of it, doubled by the rig and cut where the whole is cut.
+        assert np.allclose(np.minimum(half["values"][::2, 0], 1), whole["values"][:, 0])
+    assert "library print" not in second.log.read_text()
+    second.send(**request | {"id": 3, "take": "f" * 32})
+    assert second.ending(3)["code"] == "take.missing"

@@ -34,6 +34,7 @@ MODES = {
     "refuse": "answers with an error event",
     "slow": "works until it is cancelled",
     "deaf": "works, and does not listen to cancel",
+    "forgetful": "keeps no take",
     "wrong_fps": "the motion has another frame rate than asked for",
     "nan": "values that are not numbers",
     "truncated": "half a file",
@@ -41,18 +42,10 @@ MODES = {
 MODE = os.environ.get("UNITALKER_FAKE", "")
 
 HEADS = ("arkit_fake", "mesh_fake")
+COMMON_KEYS = {"type", "id", "output", "fps", "direction", "rig"}
 REQUEST_KEYS = {
-    "type",
-    "id",
-    "audio",
-    "output",
-    "model",
-    "head",
-    "identity",
-    "fps",
-    "intensity",
-    "smoothing",
-    "device",
+    "animate": COMMON_KEYS | {"audio", "model", "head", "identity", "identity_b", "device", "engine"},
+    "remap": COMMON_KEYS | {"take"},
 }
 
 
@@ -89,9 +82,10 @@ def hello() -> None:
     if MODE == "unknown_event":
         say(type="good_morning")
     head = {"title": "fake", "fps": 25.0}
+    arkit = channel_names(Path.cwd())
     say(
         type="hello",
-        protocol=2 if MODE == "wrong_protocol" else 1,
+        protocol=99 if MODE == "wrong_protocol" else 2,
         version="0.0.1",
         python="3.11.0",
         engines=[] if MODE == "no_engines" else ["torch"],
@@ -104,8 +98,8 @@ def hello() -> None:
                 "default_head": HEADS[0],
                 "default_identity": "pivot",
                 "heads": [
-                    {"name": HEADS[0], "kind": "blendshapes", "unit": "weight", "channels": 51, **head},
-                    {"name": HEADS[1], "kind": "vertices", "unit": "m", "channels": 9, **head},
+                    {"name": HEADS[0], "kind": "blendshapes", "unit": "weight", "channels": 51, "names": arkit, **head},
+                    {"name": HEADS[1], "kind": "vertices", "unit": "m", "channels": 9, "names": [], **head},
                 ],
                 "identities": ["someone", "pivot"],
             }
@@ -129,20 +123,40 @@ class Requests:
             request = json.loads(line)
             if request["type"] == "cancel" and MODE != "deaf":
                 self.cancelled.add(request["id"])
-            elif request["type"] == "animate":
+            elif request["type"] in REQUEST_KEYS:
                 self.jobs.put(request)
             elif request["type"] == "shutdown":
                 break
         self.jobs.put(None)
 
 
-def animate(request: dict[str, Any], requests: Requests) -> None:
+TAKES: dict[str, dict[str, Any]] = {}
+"""The request that each take was made by."""
+
+
+def work(request: dict[str, Any], requests: Requests) -> None:
     job = request["id"]
-    if set(request) != REQUEST_KEYS or not Path(request["audio"]).is_absolute():
+    paths = [request[key] for key in ("audio", "output") if key in request]
+    if set(request) != REQUEST_KEYS[request["type"]] or not all(Path(path).is_absolute() for path in paths):
         say(type="error", id=job, code="protocol.bad_request", message=f"Bad request {request}.", hint="")
         return
     if MODE == "die_on_request":
         die()
+    if request["type"] == "remap":
+        remap(request)
+    else:
+        animate(request, requests)
+
+
+def remap(request: dict[str, Any]) -> None:
+    if request["take"] not in TAKES:
+        say(type="error", id=request["id"], code="take.missing", message="The take is not kept.", hint="Animate again.")
+        return
+    write_result(TAKES[request["take"]] | request, request["take"])
+
+
+def animate(request: dict[str, Any], requests: Requests) -> None:
+    job = request["id"]
     say(type="progress", id=job, stage="load", done=1, total=1)
     if MODE == "die_midway":
         die()
@@ -157,16 +171,23 @@ def animate(request: dict[str, Any], requests: Requests) -> None:
         if job in requests.cancelled:
             say(type="cancelled", id=job)
             return
-    write_result(job, request)
+    take = f"{job:032x}"
+    if MODE != "forgetful":
+        TAKES[take] = request
+    write_result(request, take)
 
 
-def write_result(job: int, request: dict[str, Any]) -> None:
+def write_result(request: dict[str, Any], take: str) -> None:
     with wave.open(request["audio"]) as sound:
         duration = sound.getnframes() / sound.getframerate()
     fps = request["fps"] or 25.0
     mesh = request["head"] == HEADS[1]
     names = [f"v{i}.{axis}" for i in range(3) for axis in "xyz"] if mesh else channel_names(Path.cwd())
-    values = made_up_values(max(1, round(duration * fps)), len(names), request["intensity"])
+    values = made_up_values(max(1, round(duration * fps)), len(names), request["direction"].get("intensity", 1.0))
+    if request["rig"]:
+        targets = request["rig"]["targets"]
+        values = values[:, [names.index(row["source"]) for row in targets]]
+        names = [row["target"] for row in targets]
     if MODE == "nan":
         values[0, 0] = np.nan
     if MODE == "wrong_fps":
@@ -181,7 +202,7 @@ def write_result(job: int, request: dict[str, Any]) -> None:
         die()
     say(
         type="result",
-        id=job,
+        id=request["id"],
         path=str(output),
         frames=len(values),
         fps=fps,
@@ -189,6 +210,9 @@ def write_result(job: int, request: dict[str, Any]) -> None:
         head=head,
         identity=request["identity"] or "pivot",
         device="cpu",
+        engine="torch",
+        take=take,
+        quality={"range": float(np.ptp(values))},
         notes=[],
     )
 
@@ -197,7 +221,7 @@ def main() -> None:
     hello()
     requests = Requests()
     while (request := requests.jobs.get()) is not None:
-        animate(request, requests)
+        work(request, requests)
 
 
 if __name__ == "__main__":

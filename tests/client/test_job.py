@@ -16,7 +16,7 @@ from unitalker_blender.client.environment import BackendCommand
 from unitalker_blender.client.errors import UniTalkerError
 from unitalker_blender.client.job import MotionJob
 from unitalker_blender.client.motion import Motion, load_motion
-from unitalker_blender.client.protocol import AnimateRequest
+from unitalker_blender.client.protocol import AnimateRequest, RemapRequest, Result
 from unitalker_blender.client.session import MAX_RESTARTS, BackendSession
 
 LIMIT = 20.0  # seconds after which a job in these tests counts as hanging
@@ -92,6 +92,61 @@ def test_progress_only_grows_and_ends_with_the_result(session: BackendSession, m
     assert job.state == "done"
 
 
+def animate_once(session: BackendSession, sound: Path) -> Result:
+    job = MotionJob(session, AnimateRequest(audio=str(sound)))
+    job.start()
+    drain(job)
+    job.close()
+    assert job.result
+    return job.result
+
+
+def test_take_is_directed_again_without_its_sound(session: BackendSession, make_sound) -> None:
+    take = animate_once(session, make_sound(1.0)).take
+    rig = {"convention": None, "targets": [{"target": "Mouth A", "source": "jawOpen"}]}
+    job = MotionJob(session, RemapRequest(take, fps=50.0, direction={"intensity": 0.5}, rig=rig))
+    job.start()
+    assert job.finish(LIMIT)
+    assert job.result and job.result.take == take
+    motion = load_motion(Path(job.result.path))
+    job.close()
+    assert (motion.names, motion.values.shape) == (("Mouth A",), (50, 1))
+    assert motion.values.max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_answer_is_taken_when_it_comes_and_not_at_the_next_tick(session: BackendSession, make_sound) -> None:
+    take = animate_once(session, make_sound(0.2)).take
+    steps = 0
+    job = MotionJob(session, RemapRequest(take))
+    job.start()
+    while not job.step(LIMIT):
+        steps += 1
+    job.close()
+    # One step sends, and each further one ends with news: none of them waits for the clock.
+    assert steps <= 2
+
+
+def test_finish_gives_up_at_its_time_and_the_job_goes_on(session, make_sound, fake) -> None:
+    fake("slow")
+    job = begin(session, make_sound(0.2))
+    assert not job.finish(0.05)
+    assert job.state == "running"
+    job.cancel()
+    assert job.finish(LIMIT)
+    job.close()
+
+
+def test_take_that_is_not_kept_any_more_is_said(session, make_sound, fake) -> None:
+    fake("forgetful")
+    take = animate_once(session, make_sound(0.2)).take
+    job = MotionJob(session, RemapRequest(take))
+    job.start()
+    with pytest.raises(UniTalkerError) as caught:
+        drain(job)
+    job.close()
+    assert caught.value.code == "take.missing"
+
+
 def test_nothing_stays_in_the_temporary_folder(session, make_sound, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = set(tmp_path.iterdir())
@@ -105,7 +160,7 @@ def test_nothing_stays_in_the_temporary_folder(session, make_sound, monkeypatch,
         ("die_before_hello", "backend.not_started", "pip install"),
         ("noise_before_hello", "protocol.bad_event", "Welcome"),
         ("unknown_event", "protocol.bad_event", "good_morning"),
-        ("wrong_protocol", "protocol.version", "protocol 2"),
+        ("wrong_protocol", "protocol.version", "protocol 99"),
         ("no_engines", "engine.missing", "pip install"),
         ("die_after_hello", "backend.died", "the fake backend gives up"),
         ("die_on_request", "backend.died", "exit code 3"),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from .errors import UniTalkerError
 from .process import BackendDiedError
-from .protocol import AnimateRequest, Cancelled, Event, Failure, Progress, Result, animate_line, cancel_line
+from .protocol import Cancelled, Event, Failure, MotionRequest, Progress, Result, cancel_line, request_line
 from .session import BackendSession
 
 CANCEL_GRACE = 3.0  # seconds until a backend that does not react to a cancel is killed
@@ -30,18 +30,18 @@ _STAGE_WORDS = {
 
 
 class MotionJob:
-    """Asks the backend for the motion of one sound; call `step` until it returns True, then `close`.
+    """Asks the backend for the motion of a sound or a take; call `step` until it returns True, then `close`.
 
     The job owns a temporary folder with the result; `close` removes it.
 
     Args:
         session: the backend.
-        request: what to animate; its `output` is set here.
+        request: what to animate, or which take to direct again; its `output` is set here.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, session: BackendSession, request: AnimateRequest, clock: Callable[[], float] = time.monotonic
+        self, session: BackendSession, request: MotionRequest, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._session = session
         self._clock = clock
@@ -70,7 +70,7 @@ class MotionJob:
         try:
             if self.state == "starting":
                 if self._session.ready(wait):
-                    self._session.send(animate_line(self._id, self._request))
+                    self._session.send(request_line(self._id, self._request))
                     self.state = "running"
             elif self.state in ("running", "cancelling"):
                 self._take_events(wait)
@@ -78,6 +78,17 @@ class MotionJob:
             self.state = "failed"
             raise
         return self.state in ("done", "cancelled")
+
+    def finish(self, seconds: float) -> bool:
+        """Go on until the end, but not longer than `seconds`; whether it has come. Raises as `step`.
+
+        News are taken as they arrive, so that a take directed again is there as soon as the backend has answered.
+        """
+        deadline = self._clock() + seconds
+        while not self.step(max(0.0, deadline - self._clock())):
+            if self._clock() >= deadline:
+                return False
+        return True
 
     def cancel(self) -> None:
         """Ask for an early end; it comes with one of the next steps."""

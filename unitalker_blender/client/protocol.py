@@ -6,18 +6,19 @@ import dataclasses
 import json
 import types
 import typing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import UniTalkerError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class HeadInfo:
-    """A head of a model: `kind` is blendshapes, vertices or flame."""
+    """A head of a model: `kind` is blendshapes, vertices or flame; `names` of its channels, none for vertices."""
 
     name: str
     title: str
@@ -25,6 +26,7 @@ class HeadInfo:
     fps: float
     unit: str
     channels: int
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """A job is finished; its motion lies in the `.npz` at `path`. `duration` is in seconds."""
+    """A job is finished; its motion lies in the `.npz` at `path`.
+
+    Attributes:
+        duration: seconds.
+        take: name of the network's output, for a `RemapRequest`.
+        quality: read-out of the motion, number by name.
+    """
 
     id: int
     path: str
@@ -75,6 +83,9 @@ class Result:
     head: str
     identity: str
     device: str
+    engine: str
+    take: str
+    quality: Mapping[str, float]
     notes: tuple[str, ...]
 
 
@@ -116,8 +127,10 @@ class AnimateRequest:
     Attributes:
         audio: absolute path of the sound file.
         output: absolute path of the `.npz` to write; a `MotionJob` fills it in.
+        identity_b: a second style that the direction can blend in.
         fps: frame rate of the motion, frames per second.
-        smoothing: seconds.
+        direction: what is changed about the network's motion, see docs/protocol.md.
+        rig: whose controls the result's channels are.
     """
 
     audio: str
@@ -125,14 +138,31 @@ class AnimateRequest:
     model: str | None = None
     head: str | None = None
     identity: str | None = None
+    identity_b: str | None = None
     fps: float | None = None
-    intensity: float = 1.0
-    smoothing: float = 0.0
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    rig: Mapping[str, Any] | None = None
     device: str = "auto"
+    engine: str = "auto"
 
 
-def animate_line(job_id: int, request: AnimateRequest) -> bytes:
-    return _line({"type": "animate", "id": job_id, **dataclasses.asdict(request)})
+@dataclass(frozen=True)
+class RemapRequest:
+    """Ask for the motion of a take in another direction, frame rate or rig; attributes as of `AnimateRequest`."""
+
+    take: str
+    output: str = ""
+    fps: float | None = None
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    rig: Mapping[str, Any] | None = None
+
+
+MotionRequest = AnimateRequest | RemapRequest
+
+
+def request_line(job_id: int, request: MotionRequest) -> bytes:
+    kind = "animate" if isinstance(request, AnimateRequest) else "remap"
+    return _line({"type": kind, "id": job_id, **dataclasses.asdict(request)})
 
 
 def cancel_line(job_id: int) -> bytes:
@@ -169,11 +199,13 @@ def _bad(what: str) -> UniTalkerError:
 
 
 def _decode(wanted: Any, value: Any, where: str) -> Any:
-    """`value` as the type `wanted`: a plain type, ``X | None``, ``tuple[X, ...]`` or one of the dataclasses here."""
+    """`value` as the type `wanted`: plain, ``X | None``, ``tuple[X, ...]``, ``Mapping[str, X]`` or a dataclass."""
     if dataclasses.is_dataclass(wanted):
         return _decode_fields(wanted, value, where)
     if typing.get_origin(wanted) is tuple and isinstance(value, list):
         return tuple(_decode(typing.get_args(wanted)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if typing.get_origin(wanted) is Mapping and isinstance(value, dict):
+        return {key: _decode(typing.get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()}
     if typing.get_origin(wanted) in (typing.Union, types.UnionType):
         return None if value is None else _decode(typing.get_args(wanted)[0], value, where)
     if wanted is float and type(value) is int:
