@@ -25,7 +25,7 @@ def get() -> BackendSession:
         # Not at the top: what runs a process takes half of the time that registration may take.
         from .client.session import BackendSession
 
-        _session = BackendSession(_command)
+        _session = BackendSession(command)
         atexit.register(close)
     return _session
 
@@ -40,9 +40,14 @@ def status() -> str:
     return get().status()
 
 
+def root_folder() -> Path:
+    """The folder that holds `backend` and `assets`."""
+    return backend_root(ADDON_FOLDER)
+
+
 def assets_folder() -> Path:
     """Where the models and rigs lie."""
-    return backend_root(ADDON_FOLDER) / "assets"
+    return root_folder() / "assets"
 
 
 def close() -> None:
@@ -54,5 +59,6 @@ def close() -> None:
         atexit.unregister(close)
 
 
-def _command() -> BackendCommand:
+def command() -> BackendCommand:
+    """How the backend would be started now; UniTalkerError when there is no way."""
     return resolve_command(preference_values.python_path(), ADDON_FOLDER)

@@ -19,6 +19,12 @@ def device() -> str:
     return stored.device if stored else "auto"
 
 
+def wheels_folder() -> str:
+    """Folder of wheels that takes the place of the network, empty for none."""
+    stored = _stored()
+    return bpy.path.abspath(stored.wheels) if stored else ""
+
+
 def _stored() -> bpy.types.AddonPreferences | None:
     addon = bpy.context.preferences.addons.get(base_package)
     return addon.preferences if addon else None

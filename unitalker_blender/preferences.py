@@ -1,4 +1,4 @@
-"""Preferences of the add-on: which Python runs the backend, and on what device."""
+"""Preferences of the add-on: which Python runs the backend, on what device, and the models that it has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import bpy
 from bpy.props import StringProperty
 
 from . import __package__ as base_package
-from . import backend_session, compat, properties
+from . import compat, properties
 from .client.environment import PYTHON_VARIABLE
+from .panels.backend_setup import draw_backend, draw_installation
+from .panels.model_store import draw_models
 
 
 class UniTalkerPreferences(bpy.types.AddonPreferences):
@@ -19,15 +21,20 @@ class UniTalkerPreferences(bpy.types.AddonPreferences):
         name="Python",
         subtype="FILE_PATH",
         options=compat.RELATIVE_PATH,
-        description=f"Python that runs the backend and has torch; empty: {PYTHON_VARIABLE} or a development checkout",
+        description=f"Python that runs the backend; empty: {PYTHON_VARIABLE}, or what Install Backend has made",
     )
     device: properties.device_property("Where the model is computed")
+    wheels: StringProperty(
+        name="Wheels",
+        subtype="DIR_PATH",
+        options=compat.RELATIVE_PATH,
+        description="Folder of wheels to install the backend from, instead of the network",
+    )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "python", placeholder="found by itself in a development checkout")
-        layout.prop(self, "device")
-        row = layout.row()
-        row.label(text=backend_session.status())
-        row.operator("unitalker.check_backend")
+        layout.use_property_decorate = False
+        draw_backend(layout.box(), context, self)
+        draw_installation(layout.box(), context, self)
+        draw_models(layout.box(), context)

@@ -9,8 +9,14 @@ import bpy
 from . import backend_session, properties
 from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
+from .operators.backend_setup import (
+    UNITALKER_OT_check_python,
+    UNITALKER_OT_install_backend,
+    UNITALKER_OT_remove_backend,
+)
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
+from .operators.model_store import UNITALKER_OT_delete_model, UNITALKER_OT_import_model, UNITALKER_OT_model_card
 from .panels.speech import UNITALKER_PT_speech
 from .preferences import UniTalkerPreferences
 
@@ -20,6 +26,12 @@ CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UNITALKER_OT_animate,
     UNITALKER_OT_cancel,
     UNITALKER_OT_check_backend,
+    UNITALKER_OT_check_python,
+    UNITALKER_OT_install_backend,
+    UNITALKER_OT_remove_backend,
+    UNITALKER_OT_import_model,
+    UNITALKER_OT_delete_model,
+    UNITALKER_OT_model_card,
     UNITALKER_PT_speech,
 )
 

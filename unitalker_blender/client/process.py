@@ -7,11 +7,11 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from typing import IO
 
+from .command_process import NO_CONSOLE
 from .environment import BackendCommand
 from .errors import UniTalkerError
 from .protocol import MAX_LINE_BYTES, Event, parse_event, shutdown_line
@@ -139,10 +139,6 @@ class BackendProcess:
 
 
 def _start(command: BackendCommand) -> subprocess.Popen[bytes]:
-    if sys.platform == "win32":
-        no_console = subprocess.CREATE_NO_WINDOW
-    else:
-        no_console = 0
     try:
         return subprocess.Popen(
             command.arguments(),
@@ -152,7 +148,7 @@ def _start(command: BackendCommand) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=os.name == "posix",
-            creationflags=no_console,
+            creationflags=NO_CONSOLE,
         )
     except OSError as error:
         raise UniTalkerError(

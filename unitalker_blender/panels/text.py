@@ -9,11 +9,11 @@ import bpy
 _POINTS_PER_LETTER = 7
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
-    """A sentence over as many lines as the sidebar's width needs."""
+def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE") -> None:
+    """A sentence over as many lines as the region's width needs; the icon stands before the first."""
     scale = context.preferences.system.ui_scale
     letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for line in textwrap.wrap(text, letters):
-        column.label(text=line)
+    for number, line in enumerate(textwrap.wrap(text, letters)):
+        column.label(text=line, icon="NONE" if number else icon)
