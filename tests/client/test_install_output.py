@@ -64,9 +64,7 @@ REFUSED = (
     "by 'NewConnectionError(\"HTTPConnection(host='127.0.0.1', port=9): Failed to establish a new connection: "
     "[Errno 111] Connection refused\")': /simple/rich/\n"
 )
-UV_MISSING = (
-    "  cause: Because soxr was not found in the provided package locations and you require soxr, we can conclude"
-)
+UV_MISSING = "  cause: Because soxr was not found in the provided package locations and you require soxr"
 NOT_FOUND = "ERROR: No matching distribution found for rich>=13.7"
 
 
