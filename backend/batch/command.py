@@ -52,6 +52,10 @@ def batch_command(
     smoothing: Annotated[float, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = 0.0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; one per device if left out.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda, or several: cuda:0,1.")] = "auto",
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Work on a Ray cluster: local starts one here, auto joins the running one, or its address."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for what became of each item.")] = None,
 ) -> None:
     """Turn many sound files into face motion; a second run does only what is not done."""
@@ -65,7 +69,7 @@ def batch_command(
     items, failed = read_items(source, Defaults(out, f".{output_format}", variants))
     told = Report(entry.manifest.name)
     told.results += failed
-    _run(Batch(items, entry, devices, jobs or len(devices)), told)
+    _run(Batch(items, entry, devices, jobs, ray), told)
     told.finish(items, time.monotonic() - started)
     told.show(Console(stderr=True, markup=False, highlight=False))
     if report is not None:

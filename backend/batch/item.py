@@ -52,9 +52,9 @@ class ItemResult:
     Attributes:
         row, audio, output: as of the item; `output` is None when a broken row names none.
         status: how it ended.
-        frames: of the motion, at `fps` frames per second; 0 unless it was done now.
-        seconds: length of the sound; 0 unless it was done now.
-        notes: remarks on the sound.
+        frames: of the motion; 0 when there is none.
+        seconds: length of the motion; 0 when there is none.
+        notes: remarks for the user, e.g. that the sound is cut short.
         failure: the reason when it failed.
     """
 

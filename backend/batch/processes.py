@@ -6,21 +6,17 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
-from pathlib import Path
 
 from backend.batch.item import Failure, Item, ItemResult
 from backend.batch.plan import Portion
 from backend.batch.worker import Worker, WorkerSetup
 from backend.errors import Cancelled, UniTalkerError
-
-TRIES = 2
-"""After so many dead workers an item is given up: most likely it is what kills them."""
 
 _GRACE = 20.0
 """Seconds that a worker has for the window that it is computing when the run is interrupted."""
@@ -39,7 +35,6 @@ class ProcessPool:
     def __init__(self, setups: Sequence[WorkerSetup]) -> None:
         self._stop = _CONTEXT.Event()
         self._threads = max(1, available_cores() // len(setups))
-        self._deaths: Counter[Path] = Counter()
         self._seats = [_Seat(setup) for setup in setups]
 
     def run(self, portions: Sequence[Portion]) -> Iterator[ItemResult]:
@@ -85,7 +80,7 @@ class ProcessPool:
         try:
             message = seat.connection.recv()
         except (EOFError, OSError):
-            yield from self._bury(seat, waiting)
+            self._bury(seat, waiting)
             return
         if isinstance(message, Failure):
             raise UniTalkerError(message.code, message.message, message.hint)
@@ -102,17 +97,12 @@ class ProcessPool:
         else:
             seat.disconnect()
 
-    def _bury(self, seat: _Seat, waiting: deque[Portion]) -> Iterator[ItemResult]:
-        """A worker died: its item has another try, or has had enough of them; somebody else does the rest."""
+    def _bury(self, seat: _Seat, waiting: deque[Portion]) -> None:
+        """A worker died: another one does what it has left, and counts the tries of the item at which it died."""
         seat.end()
-        left, seat.left = seat.left, []
-        if left:
-            suspect = left[0]
-            self._deaths[suspect.output] += 1
-            if self._deaths[suspect.output] >= TRIES:
-                yield ItemResult.failed(left.pop(0), _killed(suspect, seat.exit_code))
-        if left:
-            waiting.appendleft(tuple(left))
+        if seat.left:
+            waiting.appendleft(tuple(seat.left))
+            seat.left = []
         # One that dies of loading the model would do so again and again.
         if waiting and seat.has_begun:
             self._start(seat)
@@ -130,7 +120,6 @@ class _Seat:
     process: SpawnProcess | None = None
     connection: Connection | None = None
     left: list[Item] = field(default_factory=list)
-    exit_code: int | None = None
     has_begun: bool = False
 
     def disconnect(self) -> None:
@@ -148,7 +137,6 @@ class _Seat:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        self.exit_code = self.process.exitcode
         self.process = None
 
 
@@ -157,14 +145,6 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _killed(item: Item, exit_code: int | None) -> Failure:
-    return Failure(
-        "batch.worker_died",
-        f"{item.audio}: {TRIES} workers died of it, the last with exit code {exit_code}.",
-        "Most likely there is not enough memory: use fewer --jobs, or cut the sound into parts.",
-    )
 
 
 def _work(connection: Connection, setup: WorkerSetup, stop: Event, threads: int) -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.annotation import FaceMotion
-from backend.batch.item import Item
+from backend.batch.item import Item, ItemResult
 from backend.bundle_manifest import MANIFEST_FILE, WEIGHTS_FILE
 from backend.errors import UniTalkerError
 from backend.export import write_motion
@@ -58,14 +58,37 @@ def content_key(item: Item, audio: str, model: str) -> str:
     return _joined([str(MOTION_VERSION), audio, model, json.dumps(settings, sort_keys=True)])
 
 
-def is_done(item: Item) -> bool:
-    """Whether the output is there, was made of the same, and has its size still."""
+def done_before(item: Item) -> ItemResult | None:
+    """What the record says of an item whose output is there, made of the same, of the same size still; else None."""
     try:
         record = json.loads(_record_path(item.output).read_text(encoding="utf-8"))
-        return bool(record["key"] == item.key and record["bytes"] == item.output.stat().st_size)
+        if record["key"] != item.key or record["bytes"] != item.output.stat().st_size:
+            return None
+        made = int(record["frames"]), float(record["seconds"]), tuple(map(str, record["notes"]))
     # Whatever keeps a record from being read, doing the item again is right.
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
+    return ItemResult(item.row, item.audio, item.output, "skipped", *made)
+
+
+def count_tries(item: Item, run: str) -> int:
+    """How often a worker of this run has begun with an item and not ended, this time included.
+
+    Raises:
+        UniTalkerError: ``output.unwritable``.
+    """
+    stage = _stage(item, run)
+    try:
+        with (stage / f"{item.output.name}.tries").open("ab") as file:
+            file.write(b".")
+            return file.tell()
+    except OSError as error:
+        raise _unwritable(item.output, error) from error
+
+
+def forget_tries(item: Item, run: str) -> None:
+    """The item has ended, well or not."""
+    (_stage_path(item, run) / f"{item.output.name}.tries").unlink(missing_ok=True)
 
 
 def deliver(motion: FaceMotion, item: Item, run: str) -> None:
@@ -79,13 +102,7 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
     Raises:
         UniTalkerError: ``output.unwritable``.
     """
-    check_writable(item.output)
-    stage = item.output.parent / RECORDS_FOLDER / run
-    try:
-        stage.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(item.output, error) from error
-    staged = stage / item.output.name
+    staged = _stage(item, run) / item.output.name
     try:
         write_motion(replace(motion, sound=item.audio.name), staged)
         size = staged.stat().st_size
@@ -94,7 +111,8 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
         raise _unwritable(item.output, error) from error
     finally:
         staged.unlink(missing_ok=True)
-    record = {"key": item.key, "bytes": size, "audio": str(item.audio), "settings": item.options.as_plain_data()}
+    made = {"frames": len(motion.values), "seconds": motion.duration, "notes": motion.notes}
+    record = {"key": item.key, "bytes": size, **made, "audio": str(item.audio), "settings": item.options.as_plain_data()}
     with atomic_write(_record_path(item.output)) as file:
         file.write(json.dumps(record, indent=1).encode())
 
@@ -112,6 +130,21 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _stage(item: Item, run: str) -> Path:
+    """The folder for unfinished files; the output's own folder is not made, for it may have been removed on purpose."""
+    check_writable(item.output)
+    stage = _stage_path(item, run)
+    try:
+        stage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(item.output, error) from error
+    return stage
+
+
+def _stage_path(item: Item, run: str) -> Path:
+    return item.output.parent / RECORDS_FOLDER / run
 
 
 def _record_path(output: Path) -> Path:

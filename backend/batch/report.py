@@ -87,7 +87,7 @@ class Report:
             console.print("Interrupted; the same command does the rest.")
 
     def _table(self) -> Table:
-        sound = sum(result.seconds for result in self.results)
+        sound = sum(result.seconds for result in self.results if result.status == "done")
         table = Table(title=f"{self.model}: {len(self.results)} items in {self.seconds:.1f} s", title_justify="left")
         for heading in (*get_args(Status), "sound", "times faster than the sound"):
             table.add_column(heading, justify="right")

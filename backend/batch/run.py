@@ -11,7 +11,8 @@ from pathlib import Path
 from backend.batch.item import Failure, Item, ItemResult
 from backend.batch.plan import Portion, make_portions
 from backend.batch.processes import ProcessPool
-from backend.batch.record import content_key, file_hash, is_done, model_hash, sweep
+from backend.batch.ray_cluster import work_on_cluster
+from backend.batch.record import content_key, done_before, file_hash, model_hash, sweep
 from backend.batch.worker import Worker, WorkerSetup
 from backend.bundle_manifest import BundleEntry, Manifest
 from backend.errors import UniTalkerError
@@ -26,13 +27,15 @@ class Batch:
         items: each with its own output.
         model: the model, not loaded.
         devices: where to compute; workers are spread over them.
-        jobs: worker processes; 1 works in this one.
+        jobs: worker processes; 1 works in this one, None is one per device, or on a cluster what there is.
+        ray: address of a Ray cluster; None for none.
     """
 
     items: Sequence[Item]
     model: BundleEntry
     devices: tuple[str, ...]
-    jobs: int
+    jobs: int | None = None
+    ray: str | None = None
 
 
 def run_batch(batch: Batch) -> Generator[ItemResult, None, None]:
@@ -48,8 +51,8 @@ def run_batch(batch: Batch) -> Generator[ItemResult, None, None]:
         prepared = keys.prepare(item)
         if isinstance(prepared, ItemResult):
             yield prepared
-        elif is_done(prepared):
-            yield ItemResult.of(prepared, "skipped")
+        elif made := done_before(prepared):
+            yield made
         else:
             todo.append(prepared)
     if not todo:
@@ -109,11 +112,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def _work(batch: Batch, items: Sequence[Item], run: str) -> Generator[ItemResult, None, None]:
-    setups = [
-        WorkerSetup(batch.model.folder, batch.devices[index % len(batch.devices)], run) for index in range(batch.jobs)
-    ]
     portions = make_portions(items, 1)
-    return _work_here(portions, setups[0]) if len(setups) == 1 else _work_in_processes(portions, setups)
+    setups = [WorkerSetup(batch.model.folder, device, run) for device in batch.devices]
+    if batch.ray is not None:
+        return work_on_cluster(portions, setups[0], batch.ray, batch.jobs)
+    jobs = batch.jobs or len(setups)
+    if jobs == 1:
+        return _work_here(portions, setups[0])
+    return _work_in_processes(portions, [setups[job % len(setups)] for job in range(jobs)])
 
 
 def _work_here(portions: Sequence[Portion], setup: WorkerSetup) -> Generator[ItemResult, None, None]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.batch.item import Failure, Item, ItemResult
 from backend.batch.plan import Portion
-from backend.batch.record import deliver, is_done
+from backend.batch.record import count_tries, deliver, done_before, forget_tries
 from backend.errors import Cancelled, UniTalkerError
 from backend.progress import Stage
 from backend.session import Order, Session
 
 log = logging.getLogger(__name__)
+
+MOST_TRIES = 2
+"""After so many dead workers an item is given up: most likely it is what kills them."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,14 @@ class Worker:
             Cancelled: `stopped` became true.
         """
         for item in portion:
-            # The portion may come from a worker that died with a part of it done.
-            yield ItemResult.of(item, "done") if is_done(item) else self._result(item)
+            # A portion may come from a worker that died with a part of it done.
+            made = done_before(item)
+            yield replace(made, status="done") if made else self._result(item)
 
     def _result(self, item: Item) -> ItemResult:
         """Whatever goes wrong with one item, the others go on."""
         try:
-            return self._animate(item)
+            return self._try(item)
         except UniTalkerError as error:
             return ItemResult.failed(item, Failure.of(error))
         except Cancelled:
@@ -66,6 +70,18 @@ class Worker:
         except Exception as error:
             log.exception("%s failed", item.audio)
             return ItemResult.failed(item, Failure("internal", f"{item.audio}: {type(error).__name__}: {error}."))
+
+    def _try(self, item: Item) -> ItemResult:
+        try:
+            if count_tries(item, self._setup.run) > MOST_TRIES:
+                raise UniTalkerError(
+                    "batch.worker_died",
+                    f"{item.audio}: {MOST_TRIES} workers died of it.",
+                    "Most likely there is not enough memory: use fewer --jobs, or cut the sound into parts.",
+                )
+            return self._animate(item)
+        finally:
+            forget_tries(item, self._setup.run)
 
     def _animate(self, item: Item) -> ItemResult:
         order = Order(item.audio, item.output, str(self._setup.model), self._setup.device, item.options)
