@@ -109,10 +109,21 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
         staged.replace(item.output)
     except OSError as error:
         raise _unwritable(item.output, error) from error
+    except UniTalkerError as error:
+        # The folder for unfinished files is no name that a user knows.
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise _unwritable(item.output, error.__cause__) from error
     finally:
         staged.unlink(missing_ok=True)
     made = {"frames": len(motion.values), "seconds": motion.duration, "notes": motion.notes}
-    record = {"key": item.key, "bytes": size, **made, "audio": str(item.audio), "settings": item.options.as_plain_data()}
+    record = {
+        "key": item.key,
+        "bytes": size,
+        **made,
+        "audio": str(item.audio),
+        "settings": item.options.as_plain_data(),
+    }
     with atomic_write(_record_path(item.output)) as file:
         file.write(json.dumps(record, indent=1).encode())
 

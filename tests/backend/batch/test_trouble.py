@@ -69,7 +69,9 @@ def test_a_full_disk_is_said_of_every_file_that_it_hits(
         patch.setattr(np, "savez", full_after_two)
         first = batch(voices)
     assert (first.code, first.totals) == (1, (2, 0, 4, 0))
-    assert all("No space left" in message for message in first.failures().values())
+    assert {message.partition(tmp_path.name)[2] for message in first.failures().values()} == {
+        f"/out/voice {number}.npz: No space left on device." for number in range(4)
+    }
     assert len(outputs(tmp_path / "out")) == 2
     assert batch(voices).totals == (4, 2, 0, 0)
 
