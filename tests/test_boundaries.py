@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-INSIDE_BLENDER = {"bpy", "bpy_extras", "mathutils", "bl_ext", "blf", "gpu", "idprop"}
+INSIDE_BLENDER = {"addon_utils", "bpy", "bpy_extras", "mathutils", "bl_ext", "blf", "gpu", "idprop"}
 
 
 def sources(folder: str) -> list[Path]:

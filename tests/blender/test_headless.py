@@ -61,7 +61,11 @@ def test_two_faces_without_an_active_one_have_to_be_named(make_face, make_sound,
 
 @pytest.mark.parametrize(
     ("output", "text"),
-    [("missing/out.blend", "there is no folder"), ("out.mp4", "has to end in .blend"), ("folder.blend", "written")],
+    [
+        ("missing/out.blend", "there is no folder"),
+        ("out.mp4", "has to end in .blend, .glb"),
+        ("folder.blend", "it is a folder"),
+    ],
 )
 def test_output_that_cannot_be_written_is_told_before_the_work(
     face, make_sound, tmp_path, capsys, output, text

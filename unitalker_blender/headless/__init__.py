@@ -7,7 +7,7 @@ import sys
 
 from .. import backend_session
 from ..client.errors import UniTalkerError
-from . import animate
+from . import animate, export
 
 
 def run(arguments: list[str]) -> int:
@@ -32,4 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("animate", help="make a mesh of the open file speak, and save the result")
     animate.add_arguments(command)
     command.set_defaults(run=animate.run)
+    command = commands.add_parser("export", help="write the open file in a format of other programs")
+    export.add_arguments(command)
+    command.set_defaults(run=export.run)
     return parser

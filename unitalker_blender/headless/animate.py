@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import bpy
 
 from .. import backend_session, preference_values
 from ..animate_options import AnimateOptions
-from ..client.errors import UniTalkerError
 from ..properties import DEVICES
 from ..scene import target as targets
+from ..scene.scene_export import check_output, export_scene, sound_note
+from .export import OUTPUT_HELP
 
 _STEP = 0.1  # seconds
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     defaults = AnimateOptions(target="", audio=Path())
     add("--audio", required=True, help="sound file: wav, flac, ogg or mp3")
-    add("--output", required=True, help="the .blend file to write")
+    add("--output", required=True, help=OUTPUT_HELP)
     add("--object", default="", help="mesh with the face (default: the active one, else the only one with ARKit keys)")
     add("--model", default="", help="model folder by name (default: the first)")
     add("--head", default="", help="output of the model (default: the model's)")
@@ -38,10 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Animate, save, and say so; UniTalkerError when it cannot be done."""
-    output = _writable(Path(options.output).absolute())
-    _animate(_animate_options(options))
-    _save(output)
+    output = Path(options.output).absolute()
+    check_output(output)
+    order = _animate_options(options)
+    _animate(order)
+    export_scene(bpy.context.scene, output)
     print(f"saved {output}")
+    if note := sound_note(bpy.context.scene, output, order.audio.name, order.frame_start):
+        print(note)
 
 
 def _animate_options(options: argparse.Namespace) -> AnimateOptions:
@@ -83,26 +87,3 @@ def _animate(options: AnimateOptions) -> None:
     for warning in job.report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(job.report.summary)
-
-
-def _writable(output: Path) -> Path:
-    """Checked before the work and not after it."""
-    folder = output.parent
-    if output.suffix.lower() != ".blend" or output.is_dir():
-        reason = "its name has to end in .blend"
-    elif not folder.is_dir():
-        reason = f"there is no folder {folder}"
-    elif not os.access(output if output.exists() else folder, os.W_OK):
-        reason = "there is no permission to write it"
-    else:
-        return output
-    raise UniTalkerError("output.unwritable", f"{output} cannot be written: {reason}.", "Choose another --output.")
-
-
-def _save(output: Path) -> None:
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(output), copy=True)
-    except RuntimeError as error:
-        raise UniTalkerError(
-            "output.unwritable", f"{output} cannot be written: {error}.", "Choose another --output."
-        ) from error
