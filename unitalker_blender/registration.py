@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from . import backend_session, properties
+from .operators import mapping as mapping_operators
 from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
 from .operators.backend_setup import (
@@ -17,12 +18,15 @@ from .operators.backend_setup import (
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
 from .operators.model_store import UNITALKER_OT_delete_model, UNITALKER_OT_import_model, UNITALKER_OT_model_card
+from .panels import mapping as mapping_panel
 from .panels.speech import UNITALKER_PT_speech
 from .preferences import UniTalkerPreferences
+from .settings import mapping as mapping_settings
 
 CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UniTalkerPreferences,
     properties.UniTalkerSettings,
+    *mapping_settings.CLASSES,
     UNITALKER_OT_animate,
     UNITALKER_OT_cancel,
     UNITALKER_OT_check_backend,
@@ -32,7 +36,9 @@ CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UNITALKER_OT_import_model,
     UNITALKER_OT_delete_model,
     UNITALKER_OT_model_card,
+    *mapping_operators.CLASSES,
     UNITALKER_PT_speech,
+    *mapping_panel.CLASSES,
 )
 
 COMMAND = "unitalker"
@@ -45,6 +51,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.add_to_scene()
+    mapping_settings.add_to_objects()
     _command = bpy.utils.register_cli_command(COMMAND, _run_command)
 
 
@@ -54,6 +61,7 @@ def unregister() -> None:
     backend_session.close()
     bpy.utils.unregister_cli_command(_command)
     _command = None
+    mapping_settings.remove_from_objects()
     properties.remove_from_scene()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""What the user sets, as Blender's properties, one subject a file."""
