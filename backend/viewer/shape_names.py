@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-_SPELLINGS = Path(__file__).resolve().parents[2] / "assets" / "rigs" / "arkit52.json"
+from backend.rig.conventions import ARKIT, load_convention
+
 _SEPARATORS = re.compile(r"[\s_\-.:|]+")
 
 
@@ -16,21 +15,22 @@ def match_shapes(channels: Sequence[str], shapes: Iterable[str]) -> dict[str, li
 
     Upper or lower case and separators do not count. Channels without a morph target are left out.
     """
-    known = json.loads(_SPELLINGS.read_text(encoding="utf-8"))
-    spellings = {_fold(channel): names for channel, names in known["spellings"].items()}
-    halves = {_fold(channel): names for channel, names in known["halves"].items()}
+    arkit = {_fold(name): channel for name, channel in load_convention(ARKIT).channels.items()}
     by_name: dict[str, str] = {}
     for shape in shapes:
         by_name.setdefault(_fold(shape), shape)
     matches = {}
-    for channel in channels:
-        folded = _fold(channel)
-        candidates = (channel, *spellings.get(folded, ()))
-        found = [by_name[_fold(name)] for name in candidates if _fold(name) in by_name][:1]
-        found = found or [by_name[_fold(half)] for half in halves.get(folded, ()) if _fold(half) in by_name]
+    for name in channels:
+        known = arkit.get(_fold(name))
+        spellings, halves = (known.names, known.halves) if known else ((), ())
+        found = _present((name, *spellings), by_name)[:1] or _present(halves, by_name)
         if found:
-            matches[channel] = found
+            matches[name] = found
     return matches
+
+
+def _present(names: Iterable[str], by_name: dict[str, str]) -> list[str]:
+    return [by_name[_fold(name)] for name in names if _fold(name) in by_name]
 
 
 def _fold(name: str) -> str:
