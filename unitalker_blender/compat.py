@@ -43,3 +43,9 @@ def show_in_sequencer(scene: bpy.types.Scene) -> None:
     workspace = bpy.context.workspace
     if workspace is not None and hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
         workspace.sequencer_scene = scene
+
+
+def video_format(settings: bpy.types.ImageFormatSettings) -> list[tuple[Any, str, Any]]:
+    """Owner, property and value of each setting that makes a render a video, in the order in which they can be set."""
+    medium = [(settings, "media_type", "VIDEO")] if hasattr(settings, "media_type") else []  # from 5.0
+    return [*medium, (settings, "file_format", "FFMPEG")]

@@ -63,7 +63,7 @@ def test_two_faces_without_an_active_one_have_to_be_named(make_face, make_sound,
     ("output", "text"),
     [
         ("missing/out.blend", "there is no folder"),
-        ("out.mp4", "has to end in .blend, .glb"),
+        ("out.docx", "has to end in .blend, .glb"),
         ("folder.blend", "it is a folder"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from tests.blender.conftest import REPOSITORY, everything, keyed
 from unitalker_blender import headless
 from unitalker_blender.client.errors import UniTalkerError
-from unitalker_blender.scene.scene_export import WRITERS, export_scene
+from unitalker_blender.scene.scene_export import export_scene
 
 FPS, FIRST, SCENE_START = 25, 11, 5
 """The face is keyed from frame 11 on, in a scene that starts at frame 5."""
@@ -68,7 +68,7 @@ def positions() -> np.ndarray:
     return flat.reshape(-1, 3)
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in WRITERS if suffix != ".blend"])
+@pytest.mark.parametrize("suffix", IMPORTERS)
 def test_curves_and_timing_come_back(speaking_head, tmp_path, suffix) -> None:
     frames = [FIRST, FIRST + 4, FIRST + 9, FIRST + 44]
     expected = {}
@@ -99,7 +99,7 @@ def test_only_one_animation_is_in_a_glb_whatever_other_actions_there_are(speakin
 def test_exporting_leaves_the_scene_as_it_was(speaking_head, tmp_path) -> None:
     bpy.context.scene.frame_set(FIRST + 3)
     before = everything()
-    for suffix in WRITERS:
+    for suffix in IMPORTERS:
         export_scene(bpy.context.scene, tmp_path / f"head{suffix}")
     assert everything() == before
     assert not list(tmp_path.glob(".unitalker-*"))

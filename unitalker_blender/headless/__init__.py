@@ -7,7 +7,7 @@ import sys
 
 from .. import backend_session
 from ..client.errors import UniTalkerError
-from . import animate, export
+from . import animate, batch, export
 
 
 def run(arguments: list[str]) -> int:
@@ -17,13 +17,12 @@ def run(arguments: list[str]) -> int:
     except SystemExit as end:  # of argparse, after it has printed help or what is wrong
         return int(end.code or 0)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except UniTalkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     finally:
         backend_session.close()
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,4 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("export", help="write the open file in a format of other programs")
     export.add_arguments(command)
     command.set_defaults(run=export.run)
+    command = commands.add_parser("batch", help="animate and write many files, as a list says")
+    batch.add_arguments(command)
+    command.set_defaults(run=batch.run)
     return parser

@@ -39,13 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Animate, save, and say so; UniTalkerError when it cannot be done."""
     output = Path(options.output).absolute()
-    check_output(output)
-    order = _animate_options(options)
-    _animate(order)
+    check_output(bpy.context.scene, output)
+    order = speak(options)
     export_scene(bpy.context.scene, output)
     print(f"saved {output}")
     if note := sound_note(bpy.context.scene, output, order.audio.name, order.frame_start):
         print(note)
+
+
+def speak(options: argparse.Namespace) -> AnimateOptions:
+    """Animate the open file and write nothing; returns what was done. UniTalkerError when it cannot be."""
+    order = _animate_options(options)
+    _animate(order)
+    return order
 
 
 def _animate_options(options: argparse.Namespace) -> AnimateOptions:

@@ -1,7 +1,7 @@
 """The open scene to a file for other programs: the suffix decides which of Blender's writers does it.
 
 Second 0 of a .glb is the first frame of the scene's range; .usd, .abc and .fbx keep Blender's own frame numbers. No
-format but .blend holds the sound.
+format but .blend and video holds the sound.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import addon_utils
 import bpy
 
 from ..client.errors import UniTalkerError
+from . import video
 
 Writer = Callable[[bpy.types.Scene, str], Any]
 
 
-def check_output(output: Path) -> None:
+def check_output(scene: bpy.types.Scene, output: Path) -> None:
     """Find out before the work what would stop the writing after it; UniTalkerError ``output.unwritable``."""
     folder = output.parent
     suffix = output.suffix.lower()
@@ -33,6 +34,8 @@ def check_output(output: Path) -> None:
         raise _unwritable(output, f"there is no folder {folder}")
     if not os.access(output if output.exists() else folder, os.W_OK):
         raise _unwritable(output, "there is no permission to write it")
+    if suffix in video.CONTAINERS and scene.camera is None:
+        raise _unwritable(output, f"the scene '{scene.name}' has no camera")
     reason = _missing_writer(suffix)
     if reason:
         raise UniTalkerError(
@@ -46,7 +49,7 @@ def export_scene(scene: bpy.types.Scene, output: Path) -> None:
     Raises:
         UniTalkerError: ``output.unwritable`` or ``output.no_writer``.
     """
-    check_output(output)
+    check_output(scene, output)
     write = WRITERS[output.suffix.lower()]
     try:
         if write is _write_blend:  # whole or not at all by itself, and only there do its relative paths come out right
@@ -62,7 +65,7 @@ def export_scene(scene: bpy.types.Scene, output: Path) -> None:
 
 
 def sound_note(scene: bpy.types.Scene, output: Path, sound: str, frame: int) -> str:
-    """For people who put sound and face together again: when the sound starts; empty for a .blend, which holds it.
+    """For people who put sound and face together again: when the sound starts; empty for what holds it.
 
     Args:
         scene: what was exported.
@@ -71,7 +74,7 @@ def sound_note(scene: bpy.types.Scene, output: Path, sound: str, frame: int) -> 
         frame: scene frame at which it starts.
     """
     suffix = output.suffix.lower()
-    if suffix == ".blend":
+    if suffix == ".blend" or suffix in video.CONTAINERS:
         return ""
     start = scene.frame_start if suffix in (".glb", ".gltf") else 0
     seconds = (frame - start) * scene.render.fps_base / scene.render.fps
@@ -128,6 +131,7 @@ WRITERS: Mapping[str, Writer] = {
     ".usdz": _write_usd,
     ".fbx": _write_fbx,
     ".abc": _write_alembic,
+    **dict.fromkeys(video.CONTAINERS, video.render_video),
 }
 
 _ADDONS = {".glb": "io_scene_gltf2", ".gltf": "io_scene_gltf2", ".fbx": "io_scene_fbx"}
@@ -139,6 +143,8 @@ def _missing_writer(suffix: str) -> str:
         return "this Blender is built without USD"
     if suffix == ".abc" and not _build_options().alembic:
         return "this Blender is built without Alembic"
+    if suffix in video.CONTAINERS and not _build_options().codec_ffmpeg:
+        return "this Blender is built without FFmpeg"
     module = _ADDONS.get(suffix)
     # For this session only; the user's preferences stay as they are.
     if module and not addon_utils.check(module)[1] and addon_utils.enable(module, default_set=False) is None:
