@@ -74,6 +74,29 @@ class UNITALKER_OT_mapping_fill(_MappingOperator, bpy.types.Operator):  # noqa: 
         mapping.use_rows = True
 
 
+class UNITALKER_OT_mapping_bones(_MappingOperator, bpy.types.Operator):  # noqa: N801
+    """Add rows for the bones of head, jaw and eyes."""
+
+    bl_idname = "unitalker.mapping_bones"
+    bl_label = "Add Bones"
+    bl_description = "Add rows for the bones of head, jaw and eyes, with axes from the rest pose"
+
+    def act(self, context: bpy.types.Context, face: bpy.types.Object, mapping: UniTalkerMapping) -> None:
+        from ..scene.character_bones import find_bone_rows
+
+        assets = backend_session.assets_folder()
+        rows = find_bone_rows(face, assets)
+        if not mapping.rows:
+            bpy.ops.unitalker.mapping_fill()
+        present = {(row.target, row.source) for row in mapping.as_rows()}
+        added = [row for row in rows if (row.target, row.source) not in present]
+        for row in added:
+            mapping.rows.add().fill(row)
+        mapping.use_rows = True
+        names = ", ".join(dict.fromkeys(row.target for row in added)) or "none that was not there"
+        self.report({"INFO"}, f"{len(added)} rows added for bones: {names}")
+
+
 class UNITALKER_OT_mapping_edit(_MappingOperator, bpy.types.Operator):  # noqa: N801
     """Add, remove and move rows."""
 
@@ -216,6 +239,7 @@ class UNITALKER_OT_names_from_file(_FileOperator, bpy.types.Operator):  # noqa: 
 
 CLASSES = (
     UNITALKER_OT_mapping_fill,
+    UNITALKER_OT_mapping_bones,
     UNITALKER_OT_mapping_edit,
     UNITALKER_OT_mapping_save,
     UNITALKER_OT_mapping_load,

@@ -131,6 +131,7 @@ def _draw_row(layout: bpy.types.UILayout, row: UniTalkerMappingRow) -> None:
 def _draw_buttons(layout: bpy.types.UILayout) -> None:
     column = layout.column(align=True)
     column.operator("unitalker.mapping_fill", icon="FILE_REFRESH")
+    column.operator("unitalker.mapping_bones", icon="BONE_DATA")
     row = column.row(align=True)
     row.operator("unitalker.mapping_save", text="Save", icon="EXPORT")
     row.operator("unitalker.mapping_load", text="Load", icon="IMPORT")

@@ -11,13 +11,11 @@ import bpy
 
 from ..client.errors import UniTalkerError
 from .character import armature_of, character_meshes
+from .rig_bones import UNLIMITED
 from .rig_conventions import HEAD_ANGLES, load_conventions
 from .rig_detection import Detection, detect, find, some
 from .rig_rows import Kind, Row, rows_of
 from .target import has_shape_keys, shape_key_names
-
-_UNLIMITED = 1e6
-"""Bones and objects have no sliders; what they may do is up to constraints."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +191,8 @@ def _request_row(row: Row, place: Destination) -> dict[str, Any]:
         "source": row.source,
         "gain": row.gain,
         "offset": row.offset,
-        "minimum": -_UNLIMITED if free else row.minimum,
-        "maximum": _UNLIMITED if free else row.maximum,
+        "minimum": -UNLIMITED if free else row.minimum,
+        "maximum": UNLIMITED if free else row.maximum,
     }
 
 
