@@ -19,6 +19,7 @@ from backend.model.spec import PIVOT, ModelSpec
 SCHEMA = 1
 MANIFEST_FILE = "model.json"
 WEIGHTS_FILE = "model.safetensors"
+ONNX_FILE = "model.onnx"
 CARD_FILE = "MODEL_CARD.md"
 
 MODELS_VARIABLE = "UNITALKER_MODELS"

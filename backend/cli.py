@@ -17,9 +17,9 @@ from rich.table import Table
 
 from backend import __version__
 from backend.batch.command import batch_command
-from backend.bundle_manifest import MODELS_VARIABLE, search_path
+from backend.bundle_manifest import MODELS_VARIABLE, ONNX_FILE, find_bundle, search_path
 from backend.catalogue import list_models
-from backend.engine import engine_needed
+from backend.engine import ENGINE_PACKAGES, EngineChoice, engine_needed, packages_needed
 from backend.errors import UniTalkerError
 from backend.export import WRITABLE, write_motion
 from backend.inference import AnimateOptions
@@ -105,13 +105,15 @@ def animate_command(
     intensity: Annotated[float, typer.Option(min=0, max=10, help="0 is still, 1 as the model says.")] = 1.0,
     smoothing: Annotated[float, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = 0.0,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto",
+    engine: Annotated[EngineChoice, typer.Option(help="What computes; auto is torch where it is installed.")] = "auto",
 ) -> None:
     """Turn a sound file into face motion."""
     direction = Direction(intensity=intensity, smoothing=smoothing)
     options = AnimateOptions(head=head, identity=identity, fps=fps, direction=direction)
     started = time.monotonic()
     with _progress_bar() as report:
-        outcome = Session(TakeStore(takes_folder())).animate(Order(audio, output, model, device, options), report)
+        order = Order(audio, output, model, device, options, engine)
+        outcome = Session(TakeStore(takes_folder())).animate(order, report)
         report("write", 0, 1)
         write_motion(outcome.motion, output)
     _show_outcome(outcome, output, time.monotonic() - started)
@@ -141,7 +143,7 @@ def _show_outcome(outcome: Outcome, output: Path, seconds: float) -> None:
     typer.echo(
         f"{output}: {len(motion.values)} frames, {motion.duration:.2f} s at {motion.fps:g} fps, "
         f"{motion.annotation.dim} channels of {motion.annotation.type_name}, "
-        f"identity {outcome.identity}, {outcome.device}, made in {seconds:.1f} s"
+        f"identity {outcome.identity}, {outcome.engine} on {outcome.device}, made in {seconds:.1f} s"
     )
 
 
@@ -204,6 +206,19 @@ def models_import_command(
         typer.echo(f"note: the head {head} is left out: {reason}.", err=True)
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)
+
+
+@models_app.command("onnx")
+def models_onnx_command(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model.")],
+) -> None:
+    """Give a model the graph that the engine onnx needs."""
+    entry = find_bundle(model)
+    with packages_needed("The export", (*ENGINE_PACKAGES["torch"], "onnx", "onnxruntime")):
+        from backend.engines.onnx_export import export_onnx
+
+    difference = export_onnx(entry)
+    typer.echo(f"{entry.folder / ONNX_FILE}: at most {difference:.1g} from what torch computes")
 
 
 @models_app.command("inspect")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from backend.annotation import Annotation, FaceMotion
 from backend.audio import SAMPLE_RATE, Audio
 from backend.engine import memory_watched
+from backend.engines.base import Engine
 from backend.errors import UniTalkerError
 from backend.motion.direction import NEUTRAL, Direction
 from backend.motion.perform import perform
@@ -19,9 +20,6 @@ from backend.progress import ProgressCallback, Stage
 from backend.prosody import analyse
 from backend.rig.spec import Rig
 from backend.takes import Origin, Take
-
-if TYPE_CHECKING:
-    from backend.bundle import Bundle
 
 WINDOW_SECONDS = 25
 OVERLAP_SECONDS = 5
@@ -108,7 +106,7 @@ def cross_fade(values: np.ndarray, window: np.ndarray, first: int, filled: int) 
 
 
 def animate(
-    bundle: Bundle, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None
+    engine: Engine, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None
 ) -> FaceMotion:
     """Animate a sound.
 
@@ -124,45 +122,45 @@ def animate(
             2 GiB, ``engine.out_of_memory``.
         Cancelled: from `progress`.
     """
-    take = record(bundle, audio, options, progress)
+    take = record(engine, audio, options, progress)
     with memory_watched():
         return perform(take, options.direction, options.fps, options.rig)
 
 
-def record(bundle: Bundle, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None) -> Take:
+def record(engine: Engine, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None) -> Take:
     """What the network says of a sound, once, to be directed any number of times; raises as `animate`."""
     identities = [options.identity, options.identity_b] if options.identity_b else [options.identity]
     with memory_watched():
-        raw, *second = predict_styles(bundle, audio, options.head, identities, progress)
-        template = bundle.model.template(raw.annotation.type_name)
+        raw, *second = predict_styles(engine, audio, options.head, identities, progress)
+        template = engine.template(raw.annotation.type_name)
     return Take(
         raw=raw,
         raw_b=second[0].values if second else None,
-        rest=None if template is None else template.detach().cpu().numpy(),
+        rest=template,
         prosody=analyse(audio.samples),
         origin=Origin(
-            model=bundle.manifest.name,
-            identity=bundle.manifest.identity_name(options.identity),
+            model=engine.manifest.name,
+            identity=engine.manifest.identity_name(options.identity),
             identity_b=options.identity_b or "",
-            device=bundle.device.type,
-            engine="torch",
+            device=engine.device,
+            engine=engine.name,
         ),
     )
 
 
 def predict(
-    bundle: Bundle,
+    engine: Engine,
     audio: Audio,
     options: AnimateOptions,
     progress: ProgressCallback | None = None,
     rest: np.ndarray | None = None,
 ) -> FaceMotion:
     """What the network itself says in one style; of `options` head and identity count. See `predict_styles`."""
-    return predict_styles(bundle, audio, options.head, [options.identity], progress, rest)[0]
+    return predict_styles(engine, audio, options.head, [options.identity], progress, rest)[0]
 
 
 def predict_styles(
-    bundle: Bundle,
+    engine: Engine,
     audio: Audio,
     head: str | None,
     identities: Sequence[str | None],
@@ -172,7 +170,7 @@ def predict_styles(
     """What the network itself says, window by window, at the head's own rate; the encoder runs once for all styles.
 
     Args:
-        bundle: the model.
+        engine: the model, loaded.
         audio: the sound.
         head: annotation type; None for the model's default.
         identities: styles; None for the model's default.
@@ -182,29 +180,24 @@ def predict_styles(
     Returns:
         One motion per identity.
     """
-    import torch  # here, because it takes seconds and nothing else in this module needs it
-
     report = progress or _ignore_progress
-    head = bundle.manifest.head_name(head)
-    annotation = bundle.manifest.spec.head(head).annotation
-    rows = [torch.tensor([bundle.manifest.identity_index(name)], device=bundle.device) for name in identities]
-    template = bundle.model.template(head) if rest is None else torch.from_numpy(rest).to(bundle.device)
+    head = engine.manifest.head_name(head)
+    annotation = engine.manifest.spec.head(head).annotation
+    rows = [engine.manifest.identity_index(name) for name in identities]
+    template = engine.template(head) if rest is None else rest
     windows = split_windows(len(audio.samples), annotation.fps)
     _check_size(windows[-1].end_frame * len(rows), annotation)
     styles = [np.empty((windows[-1].end_frame, annotation.dim), np.float32) for _ in rows]
     filled = 0
     for done, window in enumerate(windows):
         report("infer", done, len(windows))
-        with torch.inference_mode():
-            waveform = torch.from_numpy(audio.samples[window.start : window.stop]).to(bundle.device)[None]
-            features = bundle.model.encode(waveform, frame_count=window.frames)
-            for values, row in zip(styles, rows, strict=True):
-                output = bundle.model.decode(features, window.frames, row, head).values[0]
-                output = output if template is None else output + template
-                cross_fade(values, output.float().cpu().numpy(), window.first_frame, filled)
+        waveform = audio.samples[None, window.start : window.stop]
+        outputs = engine.predict_windows(waveform, head, window.frames, rows, template)
+        for values, output in zip(styles, outputs, strict=True):
+            cross_fade(values, output, window.first_frame, filled)
         filled = window.end_frame
     report("infer", len(windows), len(windows))
-    return [FaceMotion(values, annotation.fps, annotation, audio.notes) for values in styles]
+    return [FaceMotion(values, annotation.fps, annotation, (*audio.notes, *engine.notes)) for values in styles]
 
 
 def _check_size(frames: int, annotation: Annotation) -> None:

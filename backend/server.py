@@ -123,7 +123,7 @@ class Server:
         return protocol.HelloEvent(
             version=__version__,
             python=platform.python_version(),
-            engines=engines,
+            engines=list(engines),
             devices=find_devices(),
             models=models,
             problems=engine_problems + model_problems,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backend.annotation import FaceMotion
 from backend.audio import read_audio
 from backend.bundle_manifest import MANIFEST_FILE, BundleEntry
 from backend.catalogue import find_model
-from backend.engine import choose_device, engine_needed, memory_watched
+from backend.engine import EngineChoice, load_engine
+from backend.engines.base import Engine
 from backend.export import check_format, check_output
 from backend.inference import WINDOWS, AnimateOptions, record
 from backend.motion.direction import Direction
@@ -19,9 +19,6 @@ from backend.motion.quality import measure_quality
 from backend.progress import ProgressCallback
 from backend.rig.spec import Rig
 from backend.takes import Take, TakeStore, missing_take, take_key
-
-if TYPE_CHECKING:
-    from backend.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Order:
     model: str | None
     device: str
     options: AnimateOptions
-    engine: str = "auto"
+    engine: EngineChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -80,12 +77,12 @@ class Session:
     """
 
     def __init__(self, takes: TakeStore | None = None) -> None:
-        self._loaded: tuple[tuple[Path, float, str], Bundle] | None = None
+        self._loaded: tuple[tuple[Path, float, str, str], Engine] | None = None
         self._takes = takes
 
-    def prepare(self, model: str | None, device: str) -> None:
+    def prepare(self, model: str | None, device: str, engine: EngineChoice = "auto") -> None:
         """Load a model before the first order for it; raises what `animate` would raise for them."""
-        self._load(find_model(model), device, lambda stage, done, total: None)
+        self._load(find_model(model), engine, device, lambda stage, done, total: None)
 
     def animate(self, order: Order, progress: ProgressCallback) -> Outcome:
         """Do an order up to the writing; what is known to be wrong without the engine is said before it is loaded.
@@ -113,7 +110,7 @@ class Session:
             # With device and engine: who names one wants it used, and wants to know when it cannot be.
             key = take_key(audio.samples, entry, head, *identities, WINDOWS, order.device, order.engine)
             kept = self._takes.find(key)
-        take = kept or record(self._load(entry, order.device, progress), audio, options, progress)
+        take = kept or record(self._load(entry, order.engine, order.device, progress), audio, options, progress)
         # The same sound may have been animated under another name.
         take = replace(take, raw=replace(take.raw, sound=order.audio.name))
         remark = self._takes.keep(key, take) if self._takes is not None and kept is None else ""
@@ -130,18 +127,14 @@ class Session:
             raise missing_take(order.take)
         return _direct(order.take, self._takes.get(order.take), order.direction, order.fps, order.rig)
 
-    def _load(self, entry: BundleEntry, wanted_device: str, progress: ProgressCallback) -> Bundle:
+    def _load(self, entry: BundleEntry, wanted: EngineChoice, device: str, progress: ProgressCallback) -> Engine:
         progress("load", 0, 1)
-        with engine_needed():
-            from backend.bundle import load_bundle
-        device = choose_device(wanted_device)
         # The time of writing belongs to it: training writes a model anew under the same name.
-        key = (entry.folder, (entry.folder / MANIFEST_FILE).stat().st_mtime, device)
+        key = (entry.folder, (entry.folder / MANIFEST_FILE).stat().st_mtime, wanted, device)
         if self._loaded is None or self._loaded[0] != key:
             # Before the next one is loaded, so that memory never holds two.
             self._loaded = None
-            with memory_watched():
-                self._loaded = key, load_bundle(entry.folder, device)
+            self._loaded = key, load_engine(entry, wanted, device)
         progress("load", 1, 1)
         return self._loaded[1]
 

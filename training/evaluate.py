@@ -17,6 +17,7 @@ from torch import Tensor
 from backend.annotation import FaceMotion
 from backend.audio import read_audio
 from backend.bundle import Bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions, animate
 from backend.model.unitalker import UniTalker
@@ -111,10 +112,11 @@ def evaluate_speech(bundle: Bundle, folder: Path, phones: dict[str, list[Phone]]
     sounds = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUNDS)
     if not sounds:
         raise UniTalkerError("evaluation.no_sounds", f"There is no sound file in {folder}.")
+    engine = TorchEngine(bundle)
     aligned, openings = [], []
     for path in sounds:
         audio = read_audio(path)
-        motion = animate(bundle, audio, AnimateOptions())
+        motion = animate(engine, audio, AnimateOptions())
         openings.append(opening_in(motion, quiet_spans(audio.samples, Silence())))
         if path.stem in phones:
             aligned.append((motion, phones[path.stem]))

@@ -15,6 +15,7 @@ import torch
 
 from backend.audio import read_audio
 from backend.bundle import Bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
 from backend.export.atomic import atomic_write
 from backend.inference import AnimateOptions, predict
@@ -101,11 +102,12 @@ def official_results(
             f"{bundle.manifest.name} has no head that can be shown as vertices.",
             "Give the folder of the release with the blendshape bases.",
         )
+    engine = TorchEngine(bundle)
     for name, path in sounds:
         audio = read_audio(path)
         for data_set in chosen:
             options = AnimateOptions(head=data_set.head, identity=identity)
-            motion = predict(bundle, audio, options, rest=templates.get(data_set.name))
+            motion = predict(engine, audio, options, rest=templates.get(data_set.name))
             yield f"{name}/{data_set.name}", _vertices(geometries[data_set.head], motion.values)
 
 

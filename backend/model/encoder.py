@@ -208,7 +208,7 @@ class LogMel:
             norm="slaney",
             mel_scale="slaney",
         )
-        self._filters = torch.from_numpy(filters).float()
+        self.filters = torch.from_numpy(filters).float()
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """``(batch, samples)`` to ``(batch, bins, frames)`` at 100 Hz; an odd count gets one more, silent frame."""
@@ -217,7 +217,7 @@ class LogMel:
             window = torch.hann_window(self.WINDOW, device=waveform.device)
             spectrum = torch.stft(waveform.float(), self.WINDOW, self.HOP, window=window, return_complex=True)
             power = spectrum[..., :-1].abs() ** 2
-            log_mel = torch.clamp(self._filters.to(waveform.device).T @ power, min=1e-10).log10()
+            log_mel = torch.clamp(self.filters.to(waveform.device).T @ power, min=1e-10).log10()
         peak = log_mel.amax(dim=(1, 2), keepdim=True)
         log_mel = (torch.maximum(log_mel, peak - 8.0) + 4.0) / 4.0
         if log_mel.shape[-1] % 2:

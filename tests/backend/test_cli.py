@@ -82,7 +82,7 @@ def test_options_reach_the_motion(call: Call, murmur: Path, tmp_path: Path) -> N
         *("--identity", "one", "--intensity", "0", "--smoothing", "0.2", "--device", "cpu"),
     )
     assert code == 0
-    assert "15 channels of mesh, identity one, cpu" in out
+    assert "15 channels of mesh, identity one, torch on cpu" in out
     with np.load(tmp_path / "a.npz") as data:
         assert np.ptp(data["values"], axis=0).max() < 1e-6
 

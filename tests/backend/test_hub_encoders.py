@@ -14,6 +14,7 @@ from backend.annotation import Annotation
 from backend.audio import read_audio
 from backend.bundle import load_bundle, save_bundle
 from backend.bundle_manifest import Manifest
+from backend.engines.torch_engine import TorchEngine
 from backend.inference import AnimateOptions, animate
 from backend.model.spec import PIVOT, EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
@@ -73,7 +74,7 @@ def test_encoder_by_configuration_from_model_folder_to_motion(name: str, murmur:
     torch.nn.init.constant_(model.out_head_dict["jaw"].bias, 0.5)  # type: ignore[arg-type]
     manifest = Manifest(name=name, version="1", title=name, licence="CC0-1.0", spec=spec, default_head="jaw")
     save_bundle(model, manifest, tmp_path / name, "Random weights.", "float32")
-    motion = animate(load_bundle(tmp_path / name), read_audio(murmur), AnimateOptions())
+    motion = animate(TorchEngine(load_bundle(tmp_path / name)), read_audio(murmur), AnimateOptions())
     assert motion.values.shape == (50, 1)
     assert np.ptp(motion.values) > 1e-3
 

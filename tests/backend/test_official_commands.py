@@ -12,6 +12,7 @@ import torch
 
 from backend.audio import read_audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.inference import AnimateOptions, animate
 from tests.official_weights import save_checkpoint
 
@@ -66,7 +67,9 @@ def test_from_the_released_file_to_motion(call: Call, state: State, murmur: Path
     assert values.shape == (60, 52)
     assert "jawOpen" in names
     assert values.std() > 0.01
-    expected = animate(load_bundle(tmp_path / "models" / "official-b"), read_audio(murmur), AnimateOptions(head=HEAD))
+    expected = animate(
+        TorchEngine(load_bundle(tmp_path / "models" / "official-b")), read_audio(murmur), AnimateOptions(head=HEAD)
+    )
     np.testing.assert_allclose(values, expected.values, atol=1e-6)
     said = complaint(call("animate", murmur, "-o", output, "--model", "official-b", "--identity", "D8/0"))
     assert "D0/0 to D0/5" in said

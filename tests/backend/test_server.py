@@ -67,7 +67,7 @@ def animate(job: int, audio: Path, output: Path, **more: object) -> dict[str, ob
 def test_hello_comes_first_and_says_what_there_is(start_backend: Start, tiny_model: Path) -> None:
     hello = start_backend().event()
     assert list(hello) == ["type", "protocol", "version", "python", "engines", "devices", "models", "problems"]
-    assert (hello["type"], hello["protocol"], hello["engines"]) == ("hello", 2, ["torch"])
+    assert (hello["type"], hello["protocol"], hello["engines"]) == ("hello", 2, ["torch", "onnx"])
     assert "cpu" in hello["devices"]
     tiny = next(model for model in hello["models"] if model["name"] == "tiny")
     assert tiny["path"] == str(tiny_model)
@@ -100,10 +100,10 @@ def test_hello_needs_no_torch_and_a_broken_noisy_torch_is_one_clear_error(
         assert noise in log
 
 
-def test_without_torch_hello_says_so(start_backend: Start, tmp_path: Path) -> None:
+def test_without_any_engine_hello_says_so(start_backend: Start, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"
-        "u.find_spec = lambda name, package=None: None if name == 'torch' else find(name, package)\n"
+        "u.find_spec = lambda name, package=None: None if name in ('torch', 'onnxruntime') else find(name, package)\n"
     )
     hello = start_backend(PYTHONPATH=str(tmp_path)).event()
     assert hello["engines"] == []

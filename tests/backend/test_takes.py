@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from backend.audio import read_audio
-from backend.bundle import Bundle, load_bundle
+from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions, animate, predict, record
 from backend.motion.direction import Direction
@@ -23,13 +24,13 @@ KEY = "0123456789abcdef" * 2
 
 
 @pytest.fixture(scope="module")
-def bundle(tiny_model: Path) -> Bundle:
-    return load_bundle(tiny_model)
+def engine(tiny_model: Path) -> TorchEngine:
+    return TorchEngine(load_bundle(tiny_model))
 
 
 @pytest.fixture(scope="module")
-def take(bundle: Bundle, murmur: Path) -> Take:
-    return record(bundle, read_audio(murmur), AnimateOptions(head="mesh", identity="one", identity_b="two"))
+def take(engine: TorchEngine, murmur: Path) -> Take:
+    return record(engine, read_audio(murmur), AnimateOptions(head="mesh", identity="one", identity_b="two"))
 
 
 def same(one: Take, other: Take) -> bool:
@@ -47,16 +48,16 @@ def test_a_take_survives_the_process(take: Take, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "takes").iterdir()] == [f"{KEY}.npz"]
 
 
-def test_two_styles_of_one_pass_are_what_each_would_be_alone(bundle: Bundle, murmur: Path, take: Take) -> None:
-    alone = predict(bundle, read_audio(murmur), AnimateOptions(head="mesh", identity="two"))
+def test_two_styles_of_one_pass_are_what_each_would_be_alone(engine: TorchEngine, murmur: Path, take: Take) -> None:
+    alone = predict(engine, read_audio(murmur), AnimateOptions(head="mesh", identity="two"))
     assert take.raw_b is not None
     assert np.array_equal(take.raw_b, alone.values)
     assert not np.allclose(take.raw.values, take.raw_b)
 
 
-def test_a_take_directed_later_is_what_animating_would_give(bundle: Bundle, murmur: Path, take: Take) -> None:
+def test_a_take_directed_later_is_what_animating_would_give(engine: TorchEngine, murmur: Path, take: Take) -> None:
     options = AnimateOptions(head="mesh", identity="one", fps=24, direction=Direction(intensity=0.5, smoothing=0.3))
-    at_once = animate(bundle, read_audio(murmur), options)
+    at_once = animate(engine, read_audio(murmur), options)
     assert np.array_equal(perform(take, options.direction, 24).values, at_once.values)
 
 

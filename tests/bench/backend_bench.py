@@ -31,14 +31,15 @@ from backend.engine import prepare_environment
 prepare_environment()
 from backend.audio import read_audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.inference import AnimateOptions, animate
 start = time.perf_counter()
-bundle = load_bundle("unitalker-s")
+engine = TorchEngine(load_bundle("unitalker-s"))
 loaded = time.perf_counter()
 times = []
 for _ in range(int(sys.argv[2])):
     begin = time.perf_counter()
-    motion = animate(bundle, read_audio(Path(sys.argv[1])), AnimateOptions())
+    motion = animate(engine, read_audio(Path(sys.argv[1])), AnimateOptions())
     times.append(time.perf_counter() - begin)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"load": loaded - start, "times": times, "frames": len(motion.values), "peak": peak}))

@@ -15,6 +15,7 @@ import torch
 
 from backend.audio import Audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions, animate
 from training.checkpoint import StageName, load_checkpoint
@@ -166,7 +167,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_the_exported_model_animates_as_the_trained_one(trained: tuple[Path, Recorder], tmp_path: Path) -> None:
     run, _ = trained
     export_run(run, tmp_path / "tiny")
-    exported, original = load_bundle(tmp_path / "tiny"), open_run(run, CPU)[0]
+    exported, original = TorchEngine(load_bundle(tmp_path / "tiny")), TorchEngine(open_run(run, CPU)[0])
     audio = Audio(0.1 * np.random.default_rng(0).standard_normal(32000).astype(np.float32))
     for head in ("tiny_weight", "tiny_vertices"):
         options = AnimateOptions(head=head)

@@ -10,6 +10,7 @@ import pytest
 
 from backend.audio import read_audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.inference import AnimateOptions, animate
 from tests.backend.batch.conftest import RunBatch, make_voice, outputs
 
@@ -54,9 +55,9 @@ def test_every_file_is_what_a_single_run_makes_of_it(
     for path in sorted(speech_folder.glob("librispeech/*.flac"))[:3]:
         shutil.copy(path, folder)
     assert batch(folder, "--model", bundled_model, "--device", "cpu").code == 0
-    bundle = load_bundle(bundled_model)
+    engine = TorchEngine(load_bundle(bundled_model))
     for path in folder.iterdir():
-        single = animate(bundle, read_audio(path), AnimateOptions()).values
+        single = animate(engine, read_audio(path), AnimateOptions()).values
         with np.load(tmp_path / "out" / f"{path.stem}.npz") as data:
             assert np.array_equal(data["values"], single)
 

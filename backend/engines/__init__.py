@@ -1,0 +1,1 @@
+"""What computes the network: one interface (`base.Engine`), with torch and with ONNX Runtime."""
