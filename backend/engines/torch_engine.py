@@ -34,7 +34,7 @@ class TorchEngine(Engine):
             rows = torch.tensor(list(identities), device=self._device)
             features = self._model.encode(torch.from_numpy(waveforms).to(self._device), frame_count=frames)
             # One by one for identities of one waveform, so that none depends, by a bit, on which others are asked for.
-            batches = rows.split(1) if len(waveforms) == 1 else (rows,)
+            batches = torch.split(rows, 1) if len(waveforms) == 1 else (rows,)
             values = torch.cat([self._model.decode(features, frames, batch, head).values for batch in batches])
             if template is not None:
                 values = values + torch.from_numpy(template).to(self._device)
