@@ -39,6 +39,7 @@ def _npz(path: str) -> str:
 
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 NpzPath = Annotated[AbsolutePath, AfterValidator(_npz)]
+TakeName = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 FrameRate = Annotated[float | None, Field(gt=0, le=1000, allow_inf_nan=False)]
 
 
@@ -68,11 +69,38 @@ class RemapRequest(_Message):
 
     type: Literal["remap"]
     id: int
-    take: str = Field(pattern=r"^[0-9a-f]{1,64}$")
+    take: TakeName
     output: NpzPath
     fps: FrameRate = None
     direction: Direction = Direction()
     rig: Rig | None = None
+
+
+class ImportRequest(_Message):
+    """Make a take of a motion file, and of its sound if there is one; `entry` chooses among several results."""
+
+    type: Literal["import"]
+    id: int
+    motion: AbsolutePath
+    audio: AbsolutePath | None = None
+    entry: str | None = None
+    output: NpzPath
+    fps: FrameRate = None
+    direction: Direction = Direction()
+    rig: Rig | None = None
+
+
+class ComponentsRequest(_Message):
+    """Split a take of vertices into shapes and weights, `tolerance` being metres."""
+
+    type: Literal["components"]
+    id: int
+    take: TakeName
+    output: NpzPath
+    fps: FrameRate = None
+    direction: Direction = Direction()
+    most: int = Field(default=32, ge=1, le=256)
+    tolerance: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
 
 
 class ModelsRequest(_Message):
@@ -95,11 +123,14 @@ class ShutdownRequest(_Message):
     type: Literal["shutdown"]
 
 
-Request = AnimateRequest | RemapRequest | ModelsRequest | CancelRequest | ShutdownRequest
+JobRequest = AnimateRequest | RemapRequest | ImportRequest | ComponentsRequest
+Request = JobRequest | ModelsRequest | CancelRequest | ShutdownRequest
 
 _REQUESTS: dict[str, TypeAdapter[Any]] = {
     "animate": TypeAdapter(AnimateRequest),
     "remap": TypeAdapter(RemapRequest),
+    "import": TypeAdapter(ImportRequest),
+    "components": TypeAdapter(ComponentsRequest),
     "models": TypeAdapter(ModelsRequest),
     "cancel": TypeAdapter(CancelRequest),
     "shutdown": TypeAdapter(ShutdownRequest),

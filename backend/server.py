@@ -9,6 +9,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +20,9 @@ from backend.errors import Cancelled, UniTalkerError
 from backend.export import write_motion
 from backend.inference import AnimateOptions
 from backend.progress import Stage
-from backend.session import Order, Outcome, RemapOrder, Session
+from backend.session import ComponentsOrder, ImportOrder, Order, Outcome, RemapOrder, Session
 from backend.takes import TakeStore, takes_folder
+from backend.vertex_components import write_components
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +57,10 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
         yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-JobRequest = protocol.AnimateRequest | protocol.RemapRequest
-
-
 class Job:
     """One piece of work. It ends exactly once: cancelled by the reading thread, or closed by the worker."""
 
-    def __init__(self, request: JobRequest, send: Callable[[protocol.Event], None]) -> None:
+    def __init__(self, request: protocol.JobRequest, send: Callable[[protocol.Event], None]) -> None:
         self.request = request
         self._send = send
         self._lock = threading.Lock()
@@ -145,10 +144,8 @@ class Server:
             job.cancel()
         self._waiting.put(None)
 
-    def _handle(self, request: JobRequest | protocol.ModelsRequest | protocol.CancelRequest) -> None:
+    def _handle(self, request: protocol.JobRequest | protocol.ModelsRequest | protocol.CancelRequest) -> None:
         match request:
-            case protocol.AnimateRequest() | protocol.RemapRequest():
-                self._accept(request)
             case protocol.ModelsRequest():
                 models, problems = list_models()
                 self._send(protocol.ModelsEvent(id=request.id, models=models, problems=problems))
@@ -157,8 +154,10 @@ class Server:
                 if job := self._jobs.get(request.id):
                     job.cancel()
                     self._forget(job)
+            case _:
+                self._accept(request)
 
-    def _accept(self, request: JobRequest) -> None:
+    def _accept(self, request: protocol.JobRequest) -> None:
         if request.id in self._jobs:
             error = protocol.ProtocolError("bad_request", f"There is a job {request.id} already.", request.id)
             self._send(error_event(request.id, error))
@@ -201,15 +200,29 @@ class Server:
 
     def _perform(self, job: Job) -> protocol.ResultEvent:
         request = job.request
-        if isinstance(request, protocol.AnimateRequest):
-            outcome = self._session.animate(order_of(request), job.report)
+        write: Callable[[Path], None]
+        if isinstance(request, protocol.ComponentsRequest):
+            outcome, components = self._session.split(components_order_of(request), job.report)
+            write = partial(write_components, components, outcome.motion)
         else:
-            outcome = self._session.remap(remap_order_of(request))
+            outcome = self._outcome(request, job)
+            write = partial(write_motion, outcome.motion)
         job.report("write", 0, 1)
         job.close()
-        write_motion(outcome.motion, Path(request.output))
+        write(Path(request.output))
         job.report("write", 1, 1)
         return result_event(request, outcome)
+
+    def _outcome(
+        self, request: protocol.AnimateRequest | protocol.RemapRequest | protocol.ImportRequest, job: Job
+    ) -> Outcome:
+        match request:
+            case protocol.AnimateRequest():
+                return self._session.animate(order_of(request), job.report)
+            case protocol.ImportRequest():
+                return self._session.import_motion(import_order_of(request), job.report)
+            case protocol.RemapRequest():
+                return self._session.remap(remap_order_of(request))
 
 
 def order_of(request: protocol.AnimateRequest) -> Order:
@@ -230,7 +243,20 @@ def remap_order_of(request: protocol.RemapRequest) -> RemapOrder:
     return RemapOrder(request.take, Path(request.output), request.fps, request.direction, request.rig)
 
 
-def result_event(request: JobRequest, outcome: Outcome) -> protocol.ResultEvent:
+def import_order_of(request: protocol.ImportRequest) -> ImportOrder:
+    """A request in the backend's own terms."""
+    audio = None if request.audio is None else Path(request.audio)
+    output = Path(request.output)
+    return ImportOrder(Path(request.motion), audio, request.entry, output, request.fps, request.direction, request.rig)
+
+
+def components_order_of(request: protocol.ComponentsRequest) -> ComponentsOrder:
+    """A request in the backend's own terms."""
+    output = Path(request.output)
+    return ComponentsOrder(request.take, output, request.fps, request.direction, request.most, request.tolerance)
+
+
+def result_event(request: protocol.JobRequest, outcome: Outcome) -> protocol.ResultEvent:
     """What the client is told of a job that went well."""
     motion = outcome.motion
     return protocol.ResultEvent(

@@ -12,6 +12,8 @@ from backend.catalogue import find_model
 from backend.engine import EngineChoice, load_engine
 from backend.engines.base import Engine
 from backend.export import check_format, check_output
+from backend.importing import read_motion
+from backend.importing.take import imported_key, imported_take
 from backend.inference import WINDOWS, AnimateOptions, record
 from backend.motion.direction import Direction
 from backend.motion.perform import perform
@@ -19,6 +21,7 @@ from backend.motion.quality import measure_quality
 from backend.progress import ProgressCallback
 from backend.rig.spec import Rig
 from backend.takes import Take, TakeStore, missing_take, take_key
+from backend.vertex_components import VertexComponents, check_has_vertices, find_components
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,44 @@ class RemapOrder:
     fps: float | None
     direction: Direction
     rig: Rig | None
+
+
+@dataclass(frozen=True)
+class ImportOrder:
+    """A motion file to be directed as if the network had said it.
+
+    Attributes:
+        motion: the file.
+        audio: its sound, which layers listen to; may be None.
+        entry: which result, for a file of several; see `backend.importing.read_motion`.
+        output: where the motion will be written.
+        fps: frames per second of the result; None is the file's own.
+    """
+
+    motion: Path
+    audio: Path | None
+    entry: str | None
+    output: Path
+    fps: float | None
+    direction: Direction
+    rig: Rig | None
+
+
+@dataclass(frozen=True)
+class ComponentsOrder:
+    """A take of vertices to be split into shapes and weights.
+
+    Attributes:
+        most: number of shapes at most.
+        tolerance: metres; no more shapes than keep every vertex this close.
+    """
+
+    take: str
+    output: Path
+    fps: float | None
+    direction: Direction
+    most: int
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -126,6 +167,42 @@ class Session:
         if self._takes is None:
             raise missing_take(order.take)
         return _direct(order.take, self._takes.get(order.take), order.direction, order.fps, order.rig)
+
+    def import_motion(self, order: ImportOrder, progress: ProgressCallback) -> Outcome:
+        """Make a take of a motion file and direct it.
+
+        Raises:
+            UniTalkerError: ``motion.*``, ``audio.*``, ``output.unwritable``, ``rig.*``.
+            Cancelled: from `progress`, which hears of the stage ``decode``.
+        """
+        check_output(order.output)
+        progress("decode", 0, 1)
+        motion = read_motion(order.motion, order.entry)
+        audio = None if order.audio is None else read_audio(order.audio)
+        if audio is not None and order.audio is not None:
+            motion = replace(motion, sound=order.audio.name, notes=(*motion.notes, *audio.notes))
+        take, key = imported_take(motion, audio), imported_key(order.motion, order.entry, audio)
+        progress("decode", 1, 1)
+        remark = self._takes.keep(key, take) if self._takes is not None else ""
+        return _direct(key, take, order.direction, order.fps, order.rig, remark)
+
+    def split(self, order: ComponentsOrder, progress: ProgressCallback) -> tuple[Outcome, VertexComponents]:
+        """Direct a take of vertices, and find the shapes and weights that it consists of.
+
+        Raises:
+            UniTalkerError: ``take.missing``, ``take.no_vertices``, ``output.unwritable``.
+            Cancelled: from `progress`, which hears of the stage ``infer``.
+        """
+        check_output(order.output)
+        if self._takes is None:
+            raise missing_take(order.take)
+        take = self._takes.get(order.take)
+        check_has_vertices(take.raw)
+        outcome = _direct(order.take, take, order.direction, order.fps, None)
+        found = find_components(
+            outcome.motion, take.rest, order.most, order.tolerance, lambda done, total: progress("infer", done, total)
+        )
+        return replace(outcome, quality=outcome.quality | found.read_out()), found
 
     def _load(self, entry: BundleEntry, wanted: EngineChoice, device: str, progress: ProgressCallback) -> Engine:
         progress("load", 0, 1)

@@ -20,6 +20,9 @@ def view_command(
     audio: Annotated[
         Path | None, typer.Option(help="Its sound; if left out, the one that the .json names, beside it.")
     ] = None,
+    entry: Annotated[
+        str | None, typer.Option(help="Which result of an .npz in the official form: SOUND/DATA SET.")
+    ] = None,
     head: Annotated[Path, typer.Option(help="Head to show: a .glb or .vrm with shape keys.")] = BUNDLED_HEAD,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page; beside the motion if left out.")
@@ -33,7 +36,7 @@ def view_command(
 
     page = output or motion.with_suffix(".html")
     check_writable(page)
-    face = read_motion(motion)
+    face = read_motion(motion, entry)
     sound, remark = sound_for(motion, face.sound, audio)
     if face.annotation.kind == "vertices":
         drawn = head_of_vertices(face, triangles_of(face.annotation))

@@ -46,6 +46,8 @@ COMMON_KEYS = {"type", "id", "output", "fps", "direction", "rig"}
 REQUEST_KEYS = {
     "animate": COMMON_KEYS | {"audio", "model", "head", "identity", "identity_b", "device", "engine"},
     "remap": COMMON_KEYS | {"take"},
+    "import": COMMON_KEYS | {"motion", "audio", "entry"},
+    "components": (COMMON_KEYS - {"rig"}) | {"take", "most", "tolerance"},
 }
 
 
@@ -136,16 +138,19 @@ TAKES: dict[str, dict[str, Any]] = {}
 
 def work(request: dict[str, Any], requests: Requests) -> None:
     job = request["id"]
-    paths = [request[key] for key in ("audio", "output") if key in request]
+    paths = [request[key] for key in ("audio", "motion", "output") if request.get(key)]
     if set(request) != REQUEST_KEYS[request["type"]] or not all(Path(path).is_absolute() for path in paths):
         say(type="error", id=job, code="protocol.bad_request", message=f"Bad request {request}.", hint="")
         return
     if MODE == "die_on_request":
         die()
-    if request["type"] == "remap":
-        remap(request)
-    else:
-        animate(request, requests)
+    match request["type"]:
+        case "remap":
+            remap(request)
+        case "components":
+            components(request)
+        case _:
+            animate(request, requests)
 
 
 def remap(request: dict[str, Any]) -> None:
@@ -153,6 +158,41 @@ def remap(request: dict[str, Any]) -> None:
         say(type="error", id=request["id"], code="take.missing", message="The take is not kept.", hint="Animate again.")
         return
     write_result(TAKES[request["take"]] | request, request["take"])
+
+
+def components(request: dict[str, Any]) -> None:
+    """Three vertices of which each component moves one."""
+    made_by = TAKES.get(request["take"])
+    if made_by is None or head_of(made_by) != HEADS[1]:
+        say(type="error", id=request["id"], code="take.no_vertices", message="No vertices.", hint="Choose another.")
+        return
+    count = min(3, request["most"])
+    seconds = length_of(made_by)
+    weights = made_up_values(max(1, round(seconds * request["fps"])), count) * 2 - 1
+    shapes = np.zeros((count, 3, 3), np.float32)
+    shapes[range(count), range(count), 1] = 0.01
+    np.savez(
+        request["output"],
+        rest=np.float32([0, 0, 0, 1, 0, 0, 0, 1, 0]),
+        shapes=shapes.reshape(count, 9),
+        weights=np.full_like(weights, np.nan) if MODE == "nan" else weights,
+        triangles=np.array([[0, 1, 2]], np.uint32),
+        fps=request["fps"],
+        annotation=HEADS[1],
+    )
+    if MODE == "truncated":
+        Path(request["output"]).write_bytes(Path(request["output"]).read_bytes()[:100])
+    quality = {"components": float(count), "largest_error_mm": 0.25, "mean_error_mm": 0.1}
+    answer = {"path": request["output"], "frames": len(weights), "fps": request["fps"], "quality": quality}
+    say_result(request, made_by, answer | {"duration": seconds, "head": HEADS[1], "take": request["take"]})
+
+
+def length_of(request: dict[str, Any]) -> float:
+    """Seconds of the sound; a motion file without one is a second long."""
+    if not request["audio"]:
+        return 1.0
+    with wave.open(request["audio"]) as sound:
+        return sound.getnframes() / sound.getframerate()
 
 
 def animate(request: dict[str, Any], requests: Requests) -> None:
@@ -178,10 +218,10 @@ def animate(request: dict[str, Any], requests: Requests) -> None:
 
 
 def write_result(request: dict[str, Any], take: str) -> None:
-    with wave.open(request["audio"]) as sound:
-        duration = sound.getnframes() / sound.getframerate()
+    duration = length_of(request)
     fps = request["fps"] or 25.0
-    mesh = request["head"] == HEADS[1]
+    head = head_of(request)
+    mesh = head == HEADS[1]
     names = [f"v{i}.{axis}" for i in range(3) for axis in "xyz"] if mesh else channel_names(Path.cwd())
     values = made_up_values(max(1, round(duration * fps)), len(names), request["direction"].get("intensity", 1.0))
     if request["rig"]:
@@ -194,27 +234,26 @@ def write_result(request: dict[str, Any], take: str) -> None:
         fps = fps + 5.0
     output = Path(request["output"])
     with output.open("wb") as file:
-        head = request["head"] or HEADS[0]
         np.savez(file, values=values, names=np.array(names), fps=fps, unit="m" if mesh else "weight", annotation=head)
     if MODE == "truncated":
         output.write_bytes(output.read_bytes()[:100])
     if MODE == "die_before_result":
         die()
-    say(
-        type="result",
-        id=request["id"],
-        path=str(output),
-        frames=len(values),
-        fps=fps,
-        duration=duration,
-        head=head,
-        identity=request["identity"] or "pivot",
-        device="cpu",
-        engine="torch",
-        take=take,
-        quality={"range": float(np.ptp(values))},
-        notes=[],
-    )
+    quality = {"range": float(np.ptp(values))}
+    answer = {"path": str(output), "frames": len(values), "fps": fps, "quality": quality}
+    say_result(request, request, answer | {"duration": duration, "head": head, "take": take})
+
+
+def head_of(request: dict[str, Any]) -> str:
+    """The head that was asked for; a motion file is one of vertices when its name says so."""
+    if "motion" in request:
+        return HEADS[1] if "mesh" in Path(request["motion"]).name else HEADS[0]
+    return request["head"] or HEADS[0]
+
+
+def say_result(request: dict[str, Any], made_by: dict[str, Any], answer: dict[str, Any]) -> None:
+    identity = "" if "motion" in made_by else made_by["identity"] or "pivot"
+    say(type="result", id=request["id"], identity=identity, device="cpu", engine="torch", notes=[], **answer)
 
 
 def main() -> None:

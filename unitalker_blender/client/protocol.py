@@ -157,12 +157,49 @@ class RemapRequest:
     rig: Mapping[str, Any] | None = None
 
 
-MotionRequest = AnimateRequest | RemapRequest
+@dataclass(frozen=True)
+class ImportRequest:
+    """Ask for the motion in a file, as a take that can be directed; other attributes as of `AnimateRequest`.
+
+    Attributes:
+        motion: absolute path of a `.npz`, `.csv` or `.json`.
+        audio: absolute path of its sound, which layers listen to.
+        entry: which result, for a file that holds several.
+    """
+
+    motion: str
+    audio: str | None = None
+    entry: str | None = None
+    output: str = ""
+    fps: float | None = None
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    rig: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ComponentsRequest:
+    """Ask for a take of vertices as shapes and weights: at most `most`, no more than `tolerance` (metres) takes."""
+
+    take: str
+    output: str = ""
+    fps: float | None = None
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    most: int = 32
+    tolerance: float = 1e-4
+
+
+MotionRequest = AnimateRequest | RemapRequest | ImportRequest | ComponentsRequest
+
+_KINDS: dict[type, str] = {
+    AnimateRequest: "animate",
+    RemapRequest: "remap",
+    ImportRequest: "import",
+    ComponentsRequest: "components",
+}
 
 
 def request_line(job_id: int, request: MotionRequest) -> bytes:
-    kind = "animate" if isinstance(request, AnimateRequest) else "remap"
-    return _line({"type": kind, "id": job_id, **dataclasses.asdict(request)})
+    return _line({"type": _KINDS[type(request)], "id": job_id, **dataclasses.asdict(request)})
 
 
 def cancel_line(job_id: int) -> bytes:
