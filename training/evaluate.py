@@ -25,8 +25,8 @@ from training.articulation import Articulation, Phone, articulation, has_mouth_c
 from training.baseline import fit_linear_head
 from training.channel_metrics import channel_metrics
 from training.config import Recipe, Silence
+from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
-from training.datasets.official import Split
 from training.metrics import Clip, Region, lvd_mm, lve_m2_seqmean, mve_mm, weight_mse_seqmean
 from training.results import Row
 from training.sequences import Sequence, evaluation_sequences, mouth_channels

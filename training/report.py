@@ -13,8 +13,8 @@ from backend.bundle import Bundle, load_bundle
 from backend.errors import UniTalkerError
 from training.config import Recipe, parse_recipe
 from training.console import training_console
+from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
-from training.datasets.official import Split
 from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linear_floor, phones_beside
 from training.export import open_run
 from training.results import Results, Row, write_results

@@ -16,8 +16,8 @@ from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
 from training.augment import change_speed, colour
 from training.config import Augmentation, Joining, Loss, Recipe
+from training.datasets.clip import Clip, Split
 from training.datasets.corpus import Corpus
-from training.datasets.official import Clip, Split
 from training.silence import speech_weight
 
 _EDGE_SECONDS = 0.005
@@ -54,8 +54,9 @@ def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
         by_person: dict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
             by_person[clip.identity].append(clip)
-        for number in range(settings.clean_passes + settings.augmented_passes):
-            augmentation = None if number < settings.clean_passes else recipe.augmentation
+        clean = corpus.clean_passes(settings.name)
+        for number in range(clean + settings.augmented_passes):
+            augmentation = None if number < clean else recipe.augmentation
             rng = np.random.default_rng([recipe.seed, index, number])
             for own in by_person.values():
                 yield from join(own, settings.name, recipe.joining, augmentation, rng)

@@ -28,14 +28,14 @@ def quiet_spans(audio: np.ndarray, settings: Silence) -> list[tuple[float, float
     Returns:
         (start, end) in seconds; silence at the two ends counts at any length.
     """
-    level = _level(audio)
+    level = speech_level(audio)
     if not len(level):
         return []
     speech, floor = np.percentile(level, (95, 10))
     quiet = level < max(speech - settings.threshold, min(floor + settings.floor_margin, speech - _NEAREST_TO_SPEECH))
-    for start, end in _runs(~quiet):
+    for start, end in stretches(~quiet):
         quiet[start:end] |= end - start < _SHORTEST_SPEECH
-    spans = [(start * _HOP, end * _HOP) for start, end in _runs(quiet)]
+    spans = [(start * _HOP, end * _HOP) for start, end in stretches(quiet)]
     shortest, last = settings.minimum * SAMPLE_RATE, len(level) * _HOP
     return [
         (start / SAMPLE_RATE, (end if end < last else len(audio)) / SAMPLE_RATE)
@@ -67,14 +67,14 @@ def quiet_frames(audio: np.ndarray, frames: int, fps: float, settings: Silence) 
     return at_rest
 
 
-def _runs(flags: np.ndarray) -> np.ndarray:
+def stretches(flags: np.ndarray) -> np.ndarray:
     """(N, 2): start and end of every stretch of true values."""
     changes = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return np.reshape(changes, (-1, 2))
 
 
-def _level(audio: np.ndarray) -> np.ndarray:
-    """dB of 20 ms windows every 10 ms, in the band of speech."""
+def speech_level(audio: np.ndarray) -> np.ndarray:
+    """dB of 20 ms windows every 10 ms, in the band of speech, of 16 kHz sound."""
     band = signal.butter(2, _SPEECH_BAND, "bandpass", fs=SAMPLE_RATE, output="sos")
     squares = np.concatenate([[0.0], np.cumsum(np.square(signal.sosfilt(band, audio)))])
     starts = np.arange(0, max(len(audio) - _WINDOW + 1, 0), _HOP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from training.cli import RECIPES
 from training.config import Recipe, load_recipe
 from training.datasets.corpus import Corpus
 from training.datasets.official import OfficialDataSet
+
+from .conftest import write_data_set
 
 RATE = 16000
 
@@ -57,19 +60,30 @@ def test_the_bundled_recipe_puts_rest_at_zero_for_every_recorded_speaker(shared:
 def test_sound_and_motion_are_cut_to_the_shorter(folder: Path) -> None:
     sound = folder / "clips/w0.flac"
     samples, _ = soundfile.read(sound)
-    soundfile.write(sound, samples[: RATE * 3 // 2], RATE)
+    soundfile.write(sound, samples[: RATE * 2], RATE)
     clip = next(OfficialDataSet(folder).clips("train"))
-    assert len(clip.audio) == RATE * 3 // 2
-    assert len(clip.motion) == round(1.5 * 25)
+    assert len(clip.audio) == RATE * 2
+    assert len(clip.motion) == 2 * 25
+
+
+def test_sound_and_motion_of_very_different_length_are_not_of_one_recording(folder: Path) -> None:
+    """More than half a second apart: an error that names the clip, except where the released code is followed."""
+    sound = folder / "clips/w0.flac"
+    soundfile.write(sound, soundfile.read(sound)[0][: RATE * 3 // 2], RATE)
+    with pytest.raises(UniTalkerError, match=r"w0\.npy has 1\.50 s of sound and 2\.40 s of motion"):
+        next(OfficialDataSet(folder).clips("train"))
+    assert len(next(OfficialDataSet(folder).clips("train", like_released_code=True)).audio) == RATE * 3 // 2
 
 
 def test_clips_under_half_a_second_are_left_out(folder: Path) -> None:
     np.save(folder / "clips/w0.npy", np.load(folder / "clips/w0.npy")[:12])
+    soundfile.write(folder / "clips/w0.flac", np.zeros(RATE * 3 // 4, np.float32), RATE)
     assert next(clip.name for clip in OfficialDataSet(folder).clips("train")) == "w1"
 
 
 def test_sixty_frames_per_second_become_thirty(folder: Path) -> None:
     motion = np.load(folder / "clips/w0.npy")
+    soundfile.write(folder / "clips/w0.flac", soundfile.read(folder / "clips/w0.flac")[0][:RATE], RATE)
     change(folder / "annotation.json", fps=60)
     listing = json.loads((folder / "train.json").read_text())
     change(folder / "train.json", data=[entry | {"fps": 60} for entry in listing["data"]])
@@ -109,6 +123,45 @@ def test_a_clip_of_another_annotation_type_is_refused(folder: Path) -> None:
     change(folder / "train.json", data=[entry | {"annot_type": "other"} for entry in listing["data"]])
     with pytest.raises(UniTalkerError, match="type other"):
         next(OfficialDataSet(folder).clips("train"))
+
+
+def test_a_split_with_another_list_of_people_is_matched_by_name(folder: Path) -> None:
+    """The released code counts each list's own people, so that a shorter list would swap faces."""
+    listing = json.loads((folder / "val.json").read_text())
+    only_bob = [entry | {"id": 0} for entry in listing["data"] if entry["id"] == 1]
+    (folder / "val.json").write_text(json.dumps({"info": {"id_list": ["bob"]}, "data": only_bob}))
+    assert {clip.identity for clip in OfficialDataSet(folder).clips("val")} == {"bob"}
+    (folder / "val.json").write_text(json.dumps({"info": {"id_list": ["eve"]}, "data": only_bob}))
+    with pytest.raises(UniTalkerError, match=r"w1\.npy is of 'eve', whom train\.json does not list"):
+        next(OfficialDataSet(folder).clips("val"))
+
+
+def test_an_incomplete_set_is_used_as_far_as_it_goes(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(tiny_data, tmp_path / "data")
+    (tmp_path / "data/weights/clips/w0.npy").unlink()
+    (tmp_path / "data/weights/clips/w2.flac").unlink()
+    corpus = Corpus(tiny_recipe, tmp_path / "data")
+    assert [clip.name for clip in corpus.clips("W", "train")] == ["w1", "w3", "w4", "w5", "w6", "w7"]
+    assert "W: 2 files of train.json are missing, the first is clips/w0.npy" in caplog.text
+
+
+def test_only_what_is_trained_on_is_read_from_a_long_clip(tmp_path: Path) -> None:
+    """Twenty seconds out of an hour of 1,000 vertices: the file is mapped, not loaded."""
+    annotation = {"annot_type": "mesh", "fps": 25, "kind": "vertices", "dim": 3000}
+    write_data_set(tmp_path / "D", annotation, {"long": (0, np.zeros((25, 3000)))})
+    np.lib.format.open_memmap(tmp_path / "D/clips/long.npy", "w+", np.float32, (25 * 3600, 3000)).flush()
+    np.save(tmp_path / "D/sound.npy", np.zeros(30 * RATE, np.float16))
+    listing = json.loads((tmp_path / "D/train.json").read_text())
+    change(tmp_path / "D/train.json", data=[listing["data"][0] | {"audio_path": "sound.npy"}])
+    data = OfficialDataSet(tmp_path / "D")
+    tracemalloc.start()
+    clip = next(data.clips("train", like_released_code=True))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert clip.motion.shape == (500, 3000)
+    assert peak < 5 * clip.motion.nbytes
 
 
 def test_an_identity_that_does_not_exist_is_refused(folder: Path) -> None:

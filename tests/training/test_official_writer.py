@@ -12,7 +12,8 @@ from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.official_release import released_annotations
 from backend.official_resources import find_pca, find_template
-from training.datasets.official import Clip, OfficialDataSet, Split
+from training.datasets.clip import Clip, Split
+from training.datasets.official import OfficialDataSet
 from training.datasets.writer import OfficialWriter
 from training.pca import PcaBasis, fit_pca
 

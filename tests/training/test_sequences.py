@@ -14,8 +14,9 @@ from training.articulation import read_phones
 from training.augment import change_speed, colour
 from training.batches import common_grid
 from training.config import Augmentation, Joining, Recipe, Silence
+from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
-from training.datasets.official import Clip, OfficialDataSet
+from training.datasets.official import OfficialDataSet
 from training.sequences import join, training_sequences
 from training.silence import quiet_spans, speech_weight
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,8 +15,11 @@ from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.model.spec import PIVOT
 from training.config import DataSet, Recipe
-from training.datasets.official import Clip, OfficialDataSet, Split
+from training.datasets.clip import Clip, Split
+from training.datasets.official import OfficialDataSet
 from training.silence import quiet_frames
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Corpus:
             for settings in recipe.data
         }
         self.annotations = self._merge_annotations()
+        for name, source in self._sources.items():
+            _tell_missing(name, source.data)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,6 +73,12 @@ class Corpus:
             if source.data.annotation.type_name == type_name:
                 return next(iter(source.data.templates.values()))
         raise KeyError(type_name)
+
+    def clean_passes(self, name: str) -> int:
+        """How often each clip of a data set is used as it is."""
+        source = self._sources[name]
+        passes = source.settings.clean_passes
+        return source.data.duplication if passes is None else passes
 
     def has_split(self, name: str, split: Split) -> bool:
         """Whether a data set keeps clips apart for this purpose."""
@@ -121,6 +133,17 @@ class Corpus:
                 "Give one head for each annotation type.",
             )
         return {name: found[name].model_copy(update={"title": head.title}) for name, head in heads.items()}
+
+
+def _tell_missing(name: str, data: OfficialDataSet) -> None:
+    """Says once what a training will go without."""
+    for split, files in data.missing.items():
+        if not data.clip_names(split):
+            raise UniTalkerError(
+                "data.empty", f"{data.folder}: not one clip of {split}.json is there.", "Is the download complete?"
+            )
+        if files:
+            _log.warning("%s: %d files of %s.json are missing, the first is %s", name, len(files), split, files[0])
 
 
 def _median_when_quiet(data: OfficialDataSet, recipe: Recipe) -> dict[str, np.ndarray]:

@@ -2,60 +2,39 @@
 
 A folder holds ``train.json``, ``val.json`` and ``test.json`` with paths relative to it, ``id_template.npy`` with one
 row per identity, and beside them ``annotation.json``, which says what the numbers mean and which only the folders of
-the release do without. Clips are read when asked for.
+the release do without. Clips are read when asked for, and of their motion only what is trained on. A folder with
+missing files is used as far as it goes; `OfficialDataSet.missing` names the rest.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.annotation import Annotation, Kind
-from backend.audio import SAMPLE_RATE, read_audio
+from backend.annotation import Annotation
 from backend.errors import UniTalkerError
-from backend.official_release import released_annotations
+from training.datasets.clip import (
+    DECIMATION,
+    SHORTEST_CLIP,
+    SPLITS,
+    Clip,
+    Split,
+    check_finite,
+    check_length,
+    samples_in,
+    trained_seconds,
+)
+from training.datasets.description import Description, describe
+from training.datasets.files import open_array, open_frames, read_json, read_sound
+from training.datasets.source import Recording, Source
 
-Split = Literal["train", "val", "test"]
-
-LONGEST_CLIP = 20.0
-SHORTEST_CLIP = 0.5
-
-_UNITS: dict[Kind, Literal["weight", "m", "parameter"]] = {
-    "blendshapes": "weight",
-    "vertices": "m",
-    "flame": "parameter",
-}
-_DECIMATION = {25.0: 1, 30.0: 1, 60.0: 2, 100.0: 4}
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A recording.
-
-    Attributes:
-        name: file name without ending, unique in its data set.
-        audio: float32, 16 kHz mono.
-        motion: float32 (T, D), displacement from the identity's template, unit of the annotation.
-        identity: whose face it is.
-        annotation: what the channels are; its `fps` is that of `motion`.
-    """
-
-    name: str
-    audio: np.ndarray
-    motion: np.ndarray
-    identity: str
-    annotation: Annotation
-
-    @property
-    def fps(self) -> float:
-        return self.annotation.fps
+LAYOUT = "official"
+_LIPS_FILE = "lip_idx.npy"
 
 
 class _Entry(BaseModel):
@@ -72,7 +51,8 @@ class OfficialDataSet:
 
     Args:
         folder: of the data set.
-        identities: names to use instead of those of the ``id_list``, in its order.
+        identities: names to use instead of those of the ``id_list``, in its order. The folders of the release are
+            called ``D0/0`` to ``D7/10`` without it, as in a table imported from a released checkpoint.
 
     Raises:
         UniTalkerError: a file of the layout is missing or does not say what it must; the message names it.
@@ -80,43 +60,36 @@ class OfficialDataSet:
 
     def __init__(self, folder: Path, identities: tuple[str, ...] | None = None) -> None:
         self.folder = folder
-        self.description = _describe(folder)
-        listed = tuple(map(str, self._split("train").get("info", {}).get("id_list", ())))
-        self.identities = identities or listed
-        if len(self.identities) != len(listed):
+        self._lists: dict[Split, dict[str, Any]] = {}
+        self._described: Description = describe(folder)
+        self._listed = self._id_list("train")
+        self.identities = identities or self._described.released_identities(self._listed) or self._listed
+        if len(self.identities) != len(self._listed):
             raise UniTalkerError(
                 "data.identities",
-                f"{folder}: {len(self.identities)} identity names for the {len(listed)} in train.json.",
+                f"{folder}: {len(self.identities)} identity names for the {len(self._listed)} in train.json.",
             )
-        self._listed = listed
 
-    @cached_property
+    @property
     def annotation(self) -> Annotation:
         """Annotation at the frame rate of training (60 and 100 fps are thinned out to 30 and 25)."""
-        description, path = self.description, self.folder / "annotation.json"
-        try:
-            stored = float(description["fps"])
-            kind = description["kind"]
-            return Annotation(
-                type_name=description["annot_type"],
-                title=description.get("title", ""),
-                kind=kind,
-                dim=description["dim"],
-                fps=stored / self._decimation(stored, path),
-                unit=_UNITS[kind],
-                scale=description.get("scale", 1.0),
-                names=tuple(description.get("names", ())),
-            )
-        except KeyError as error:
-            raise UniTalkerError("data.annotation", f"{path} lacks {error}.") from error
-        except (ValidationError, TypeError, ValueError) as error:
-            raise UniTalkerError("data.annotation", f"{path} does not describe an annotation: {error}") from error
+        return self._described.annotation
+
+    @property
+    def stored_fps(self) -> float:
+        """Frame rate of the files."""
+        return self._described.stored_fps
+
+    @property
+    def duplication(self) -> int:
+        """How often the paper uses each training clip per epoch: 10, 5 and 4 for D0, D1 and D2, else 1."""
+        return self._described.duplication
 
     @cached_property
     def templates(self) -> dict[str, np.ndarray]:
         """(D,) float32 by identity, in the unit of the annotation."""
         path, dim = self.folder / "id_template.npy", self.annotation.dim
-        rows = _read_array(path)
+        rows = open_array(path)
         if rows.size != dim * len(self.identities):
             raise UniTalkerError(
                 "data.template",
@@ -128,127 +101,156 @@ class OfficialDataSet:
     @property
     def neutral(self) -> dict[str, np.ndarray]:
         """Resting weights by identity from annotation.json; empty when there are none."""
-        measured = self.description.get("neutral", {})
+        measured = self._described.content.get("neutral", {})
         names = dict(zip(self._listed, self.identities, strict=True))
         return {names[listed]: np.asarray(row, np.float32) for listed, row in measured.items() if listed in names}
+
+    @property
+    def missing(self) -> dict[Split, list[str]]:
+        """Files that a split lists and that are not there, relative to the folder."""
+        lists = {split: self._entries(split) for split in SPLITS if self.has_split(split)}
+        return {
+            split: sorted({name for entry in entries for name in self._absent(entry)})
+            for split, entries in lists.items()
+        }
 
     def has_split(self, split: Split) -> bool:
         """Whether the data set keeps clips apart for this purpose."""
         return (self.folder / f"{split}.json").is_file()
 
     def clip_names(self, split: Split) -> list[str]:
-        """Names of the clips of a split, in the order of its file."""
-        return [Path(entry.annot_path).stem for entry in self._entries(split)]
+        """Names of the clips of a split whose files are there, in the order of its file."""
+        return [Path(entry.annot_path).stem for entry in self._present(split)]
 
-    def clips(self, split: Split) -> Iterator[Clip]:
-        """Reads the clips of a split one after the other; those shorter than half a second are left out."""
-        for entry in self._entries(split):
-            clip = self._read(entry, split)
+    def clips(self, split: Split, like_released_code: bool = False) -> Iterator[Clip]:
+        """Reads the clips of a split one after the other; those shorter than half a second are left out.
+
+        Args:
+            split: which.
+            like_released_code: sound and motion of very different length are cut to the shorter; otherwise more than
+                half a second between them is an error.
+
+        Raises:
+            UniTalkerError: a clip is damaged or has no identity; the message names it.
+        """
+        for entry in self._present(split):
+            clip = self._trained(entry, split, like_released_code)
             if clip is not None:
                 yield clip
 
-    def _read(self, entry: _Entry, split: Split) -> Clip | None:
-        motion_path, audio_path = self.folder / entry.annot_path, self.folder / entry.audio_path
-        listing = self.folder / f"{split}.json"
-        if not 0 <= entry.id < len(self.identities):
-            raise UniTalkerError("data.identity", f"{listing}: {entry.annot_path} has identity {entry.id} of none.")
-        identity = self.identities[entry.id]
-        motion = self._motion(motion_path, entry, listing) - self.templates[identity]
-        audio, fps = _read_samples(audio_path), self.annotation.fps
-        seconds = min(len(audio) / SAMPLE_RATE, len(motion) / fps, LONGEST_CLIP)
+    def recordings(self, split: Split) -> list[Recording]:
+        """The clips of a split as they are stored: uncut, and at their own frame rate."""
+        return [
+            Recording(
+                Path(entry.annot_path).stem, self._identity(entry, split), partial(self._whole, entry, split), split
+            )
+            for entry in self._present(split)
+        ]
+
+    def _trained(self, entry: _Entry, split: Split, like_released_code: bool) -> Clip | None:
+        identity, path, fps = self._identity(entry, split), self.folder / entry.annot_path, self.annotation.fps
+        frames = self._frames(entry, split)[:: self._step(entry, split)]
+        audio = read_sound(self.folder / entry.audio_path)
+        if not like_released_code:
+            check_length(len(audio), len(frames), fps, str(path))
+        seconds = trained_seconds(len(audio), len(frames), fps)
         if seconds < SHORTEST_CLIP:
             return None
+        motion = self._displacement(frames[: round(seconds * fps)], identity)
+        check_finite(motion, fps, str(path))
+        return Clip(path.stem, audio[: samples_in(seconds)], motion, identity, self.annotation)
+
+    def _whole(self, entry: _Entry, split: Split) -> Clip:
+        identity = self._identity(entry, split)
         return Clip(
-            name=motion_path.stem,
-            audio=audio[: round(seconds * SAMPLE_RATE)],
-            motion=motion[: round(seconds * fps)],
+            name=Path(entry.annot_path).stem,
+            audio=read_sound(self.folder / entry.audio_path),
+            motion=self._displacement(self._frames(entry, split), identity),
             identity=identity,
-            annotation=self.annotation,
+            annotation=self.annotation.model_copy(update={"fps": entry.fps}),
         )
 
-    def _motion(self, path: Path, entry: _Entry, listing: Path) -> np.ndarray:
+    def _frames(self, entry: _Entry, split: Split) -> np.ndarray:
         annotation = self.annotation
         if entry.annot_type != annotation.type_name:
             raise UniTalkerError(
                 "data.type",
-                f"{listing}: {entry.annot_path} is of type {entry.annot_type}, "
+                f"{self._list_file(split)}: {entry.annot_path} is of type {entry.annot_type}, "
                 f"but annotation.json describes {annotation.type_name}.",
             )
-        motion = _read_array(path)
-        if not len(motion) or motion[0].size != annotation.dim:
-            raise UniTalkerError(
-                "data.shape", f"{path} has shape {motion.shape}; {annotation.dim} numbers per frame were expected."
-            )
-        motion = motion.reshape(len(motion), -1)[:: self._decimation(entry.fps, listing)].astype(np.float32)
-        if not np.isfinite(motion).all():
-            raise UniTalkerError("data.not_finite", f"{path} contains NaN or infinite numbers.", "Repair or remove it.")
-        return motion * np.float32(annotation.scale)
+        return open_frames(self.folder / entry.annot_path, annotation.dim)
 
-    @staticmethod
-    def _decimation(fps: float, path: Path) -> int:
-        if fps not in _DECIMATION:
+    def _displacement(self, frames: np.ndarray, identity: str) -> np.ndarray:
+        scaled = frames.astype(np.float32) * np.float32(self.annotation.scale)
+        displacement: np.ndarray = scaled - self.templates[identity]
+        return displacement
+
+    def _step(self, entry: _Entry, split: Split) -> int:
+        step = DECIMATION.get(entry.fps)
+        if step is None or entry.fps / step != self.annotation.fps:
             raise UniTalkerError(
-                "data.fps", f"{path}: {fps:g} frames per second are not supported.", "Use 25, 30, 60 or 100."
+                "data.fps",
+                f"{self._list_file(split)}: {entry.annot_path} has {entry.fps:g} frames per second, "
+                f"which does not give the {self.annotation.fps:g} of annotation.json.",
+                "Use 25, 30, 60 or 100; unitalker train data convert changes other rates.",
             )
-        return _DECIMATION[fps]
+        return step
+
+    def _identity(self, entry: _Entry, split: Split) -> str:
+        """Name of a clip's identity; each list counts its own ``id_list``."""
+        listed, path = self._id_list(split), self._list_file(split)
+        if not 0 <= entry.id < len(listed):
+            raise UniTalkerError("data.identity", f"{path}: {entry.annot_path} has identity {entry.id} of none.")
+        if listed[entry.id] not in self._listed:
+            raise UniTalkerError(
+                "data.identity",
+                f"{path}: {entry.annot_path} is of {listed[entry.id]!r}, whom train.json does not list.",
+                "Every list needs the identities of all lists.",
+            )
+        return self.identities[self._listed.index(listed[entry.id])]
+
+    def _present(self, split: Split) -> list[_Entry]:
+        return [entry for entry in self._entries(split) if not self._absent(entry)]
+
+    def _absent(self, entry: _Entry) -> list[str]:
+        return [name for name in (entry.annot_path, entry.audio_path) if not (self.folder / name).is_file()]
+
+    def _list_file(self, split: Split) -> Path:
+        return self.folder / f"{split}.json"
+
+    def _id_list(self, split: Split) -> tuple[str, ...]:
+        return tuple(map(str, self._split(split).get("info", {}).get("id_list", ())))
 
     def _split(self, split: Split) -> dict[str, Any]:
-        return _read_json(self.folder / f"{split}.json")
+        if split not in self._lists:
+            self._lists[split] = read_json(self._list_file(split))
+        return self._lists[split]
 
     def _entries(self, split: Split) -> list[_Entry]:
         try:
             return [_Entry.model_validate(entry) for entry in self._split(split)["data"]]
         except (KeyError, ValidationError) as error:
-            raise UniTalkerError("data.split", f"{self.folder / split}.json is not a list of clips: {error}") from error
+            raise UniTalkerError("data.split", f"{self._list_file(split)} is not a list of clips: {error}") from error
 
 
-def _describe(folder: Path) -> dict[str, Any]:
-    """What annotation.json says; the folders of the release have none, and their annotation types are known."""
-    path, listing = folder / "annotation.json", folder / "train.json"
-    if path.exists() or not listing.exists():
-        return _read_json(path)
-    entries = _read_json(listing).get("data") or [{}]
-    annotation = released_annotations().get(entries[0].get("annot_type", ""))
-    if annotation is None:
-        raise UniTalkerError(
-            "data.not_found",
-            f"{path} is missing, and the annotation type of {listing} is not one of the release.",
-            f"Write it, or use one of {', '.join(released_annotations())}.",
-        )
-    return {
-        "annot_type": annotation.type_name,
-        "title": annotation.title,
-        "fps": entries[0].get("fps", annotation.fps),
-        "kind": annotation.kind,
-        "dim": annotation.dim,
-        "scale": annotation.scale,
-        "names": annotation.names,
-    }
+def is_official(folder: Path) -> bool:
+    """Whether the folder has the list of training clips."""
+    return (folder / "train.json").is_file()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UniTalkerError(
-            "data.not_found", f"{path} cannot be read: {error.strerror}.", "Is the data root right?"
-        ) from error
-    except ValueError as error:
-        raise UniTalkerError("data.unreadable", f"{path} is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise UniTalkerError("data.unreadable", f"{path} holds a {type(content).__name__}, expected an object.")
-    return content
-
-
-def _read_samples(path: Path) -> np.ndarray:
-    """A sound file, or 16 kHz samples as ``.npy``, which are taken as they are."""
-    return _read_array(path).astype(np.float32) if path.suffix == ".npy" else read_audio(path).samples
-
-
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except OSError as error:
-        raise UniTalkerError("data.not_found", f"{path} cannot be read: {error}.") from error
-    except (ValueError, EOFError) as error:
-        raise UniTalkerError("data.unreadable", f"{path} is not a plain .npy array: {error}.") from error
+def open_official(folder: Path) -> Source:
+    """A folder of the official layout as a source of whole recordings, with all its splits."""
+    data = OfficialDataSet(folder)
+    missing = [f"{split}.json: {name} is missing" for split, names in data.missing.items() for name in names]
+    missing += [f"{split}.json is missing" for split in SPLITS if not data.has_split(split)]
+    recordings = [one for split in SPLITS if data.has_split(split) for one in data.recordings(split)]
+    lips = folder / _LIPS_FILE
+    return Source(
+        folder=folder,
+        layout=LAYOUT,
+        annotation=data.annotation.model_copy(update={"fps": data.stored_fps}),
+        recordings=tuple(recordings),
+        templates=data.templates,
+        problems=tuple(missing),
+        lips=np.asarray(open_array(lips)) if lips.is_file() else None,
+    )

@@ -13,7 +13,7 @@ import soundfile
 from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
 from backend.errors import UniTalkerError
-from training.datasets.official import Clip, Split
+from training.datasets.clip import Clip, Split
 from training.pca import PcaBasis
 
 PCA_FILE = "pca.npz"

@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
-from training.datasets.official import Clip, Split
+from training.datasets.clip import Clip, Split
 from training.datasets.writer import OfficialWriter
 from training.synthesis.phones import SILENCE, to_arpabet
 from training.synthesis.timeline import Timeline

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from backend.errors import UniTalkerError
-from training.datasets.official import OfficialDataSet, Split
+from training.datasets.clip import Split
+from training.datasets.official import OfficialDataSet
 from training.synthesis.phones import SILENCE, from_label
 from training.synthesis.timeline import Phone, Timeline
 
