@@ -10,6 +10,7 @@ import typer
 from backend.engine import choose_device
 from backend.errors import UniTalkerError
 from training.config import Recipe, load_recipe
+from training.datasets.cli import data_app
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
@@ -21,6 +22,7 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
+app.add_typer(data_app, name="data")
 
 
 @app.command("encoder")

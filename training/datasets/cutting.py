@@ -21,11 +21,14 @@ _HOP = 0.01
 def cut(clip: Clip) -> Iterator[Clip]:
     """The clip in parts of at most 20 s, each with as much sound as motion.
 
-    Stretches of NaN frames are left out, and what is shorter than half a second. A clip that needs no cut keeps its
-    name; parts are called ``NAME_000``, ``NAME_001`` and so on.
+    Stretches of NaN frames are left out, and what is shorter than half a second. A clip that needs no cut stays as it
+    is; parts are called ``NAME_000``, ``NAME_001`` and so on.
     """
-    frames = min(len(clip.motion), int(len(clip.audio) / SAMPLE_RATE * clip.fps))
+    frames = min(len(clip.motion), round(len(clip.audio) / SAMPLE_RATE * clip.fps))
     seen = np.isfinite(clip.motion[:frames]).all(axis=1)
+    if seen.all() and SHORTEST_CLIP * clip.fps <= frames <= LONGEST_CLIP * clip.fps:
+        yield clip
+        return
     spans = [span for start, end in stretches(seen) for span in _spans(clip, int(start), int(end))]
     spans = [(start, end) for start, end in spans if end - start >= SHORTEST_CLIP * clip.fps]
     for number, (start, end) in enumerate(spans):

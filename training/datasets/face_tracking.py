@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def check_task(task: Path | None) -> Path:
     )
 
 
-def _landmarker(task: Path) -> object:
+def _landmarker(task: Path) -> Any:
     vision = import_extra("mediapipe.tasks.python.vision", "Tracking a face")
     base = import_extra("mediapipe.tasks.python", "Tracking a face")
     options = vision.FaceLandmarkerOptions(
@@ -96,10 +97,10 @@ def _landmarker(task: Path) -> object:
         raise UniTalkerError("video.task", f"{task} is not a face model: {error}.") from error
 
 
-def _weights(faces: list[list[object]]) -> np.ndarray:
+def _weights(faces: list[list[Any]]) -> np.ndarray:
     if not faces:
         return np.full(len(MEDIAPIPE_NAMES), np.nan, np.float32)
-    scores = {category.category_name: category.score for category in faces[0]}  # type: ignore[attr-defined]
+    scores = {category.category_name: category.score for category in faces[0]}
     return np.array([scores[name] for name in MEDIAPIPE_NAMES], np.float32)
 
 

@@ -17,6 +17,8 @@ from training.datasets.three_d_etf import is_three_d_etf, open_three_d_etf
 from training.datasets.video import is_video, open_video
 from training.datasets.vocaset import is_vocaset, open_vocaset
 
+_DEEPEST = 2
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -78,6 +80,25 @@ def open_source(path: Path, layout: str | None = None, opening: Opening | None =
         first = f" The first: {source.problems[0]}." if source.problems else ""
         raise UniTalkerError("data.empty", f"{path} ({source.layout}) holds no recording that can be used.{first}")
     return source
+
+
+def find_sets(path: Path, layout: str | None = None) -> list[Path]:
+    """The folder itself when it is in a known layout, else those folders in it that are, down to the third level.
+
+    Args:
+        path: where to look; given back as it is when nothing is found, for `open_source` to say so.
+        layout: when given, nothing is looked for.
+    """
+    return [path] if layout is not None else _sets_in(path, _DEEPEST) or [path]
+
+
+def _sets_in(path: Path, depth: int) -> list[Path]:
+    if not path.exists() or any(layout.recognise(path) for layout in LAYOUTS):
+        return [path]
+    if not depth or not path.is_dir():
+        return []
+    inner = sorted(place for place in path.iterdir() if place.is_dir())
+    return [found for place in inner for found in _sets_in(place, depth - 1)]
 
 
 def _find(path: Path, name: str | None) -> Layout:

@@ -21,7 +21,6 @@ TEMPLATES_FILE = "templates.npz"
 _TEMPLATE_FOLDERS = ("templates", "rigid_scans")
 _TEMPLATE_SUFFIXES = (".ply", ".obj")
 _SOUND_SUFFIXES = (".wav", ".flac")
-_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class MeshSet:
         takes: recordings.
         sounds: by `MeshTake.key`.
         templates: (D,) by identity, in the unit of the files.
-        vertices: which of the vertices in the files are used.
+        vertices: numbers of the vertices that are used; all if ``None``.
         split: of a take; ``None`` where the data set has none.
         notes: remarks for the user.
     """
@@ -65,7 +64,7 @@ class MeshSet:
     takes: Sequence[MeshTake]
     sounds: Mapping[str, Path]
     templates: Mapping[str, np.ndarray]
-    vertices: slice | np.ndarray = _ALL
+    vertices: np.ndarray | None = None
     split: Callable[[MeshTake], Split | None] = lambda _take: None
     notes: tuple[str, ...] = ()
 
@@ -98,21 +97,28 @@ class MeshSet:
         )
 
     def _scaled_template(self, identity: str) -> np.ndarray:
-        template = self.templates[identity].reshape(-1, 3)[self.vertices].reshape(-1)
+        template = self._selected(self.templates[identity][None])[0]
         if template.size != self.annotation.dim:
             raise UniTalkerError(
                 "data.shape",
                 f"{self.folder}: the template of {identity} has {template.size // 3} vertices, "
                 f"{self.layout} has {self.annotation.dim // 3}.",
             )
-        return template.astype(np.float32) * np.float32(self.annotation.scale)
+        scaled: np.ndarray = template.astype(np.float32) * np.float32(self.annotation.scale)
+        return scaled
+
+    def _selected(self, frames: np.ndarray) -> np.ndarray:
+        """(T, D) with the vertices that are used."""
+        if self.vertices is None:
+            return frames
+        selected: np.ndarray = frames.reshape(len(frames), -1, 3)[:, self.vertices].reshape(len(frames), -1)
+        return selected
 
     def _read(self, take: MeshTake, sound: Path, template: np.ndarray) -> Clip:
         if isinstance(take.frames, Path):
             frames = np.asarray(open_frames(take.frames, self.annotation.dim), np.float32)
         else:
-            frames = read_frames(list(take.frames), take.key)
-            frames = frames.reshape(len(frames), -1, 3)[:, self.vertices].reshape(len(frames), -1)
+            frames = self._selected(read_frames(list(take.frames), take.key))
         if frames.shape[1] != self.annotation.dim:
             raise UniTalkerError(
                 "data.shape",
@@ -135,12 +141,16 @@ def takes_of_meshes(folder: Path, suffix: str) -> list[MeshTake]:
 
 def takes_of_arrays(folder: Path) -> list[MeshTake]:
     """``folder/SUBJECT_NAME.npy``, the name being what follows the last underscore."""
-    return [MeshTake(*path.stem.rsplit("_", 1), path) for path in sorted(folder.glob("*_*.npy"))]
+    takes = []
+    for path in sorted(folder.glob("*_*.npy")):
+        identity, name = path.stem.rsplit("_", 1)
+        takes.append(MeshTake(identity, name, path))
+    return takes
 
 
 def find_sounds(*folders: Path) -> dict[str, Path]:
     """``SUBJECT_NAME.wav`` or ``SUBJECT/NAME.wav`` in the folders that exist, by ``SUBJECT_NAME``."""
-    sounds = {}
+    sounds: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.glob("*")) + sorted(folder.glob("*/*")):
             if path.suffix.lower() in _SOUND_SUFFIXES:

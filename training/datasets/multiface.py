@@ -47,7 +47,7 @@ def open_multiface(folder: Path) -> Source:
         sounds |= {f"{identity}_{key}": path for key, path in find_sounds(entity / "audio").items()}
         templates[identity] = _resting_face(entity)
     vertices = _kept_vertices(folder)
-    count = len(next(iter(templates.values())).reshape(-1, 3)[vertices])
+    count = next(iter(templates.values())).size // 3 if vertices is None else len(vertices)
     return MeshSet(
         folder=folder,
         layout="Multiface",
@@ -86,10 +86,10 @@ def _resting_face(entity: Path) -> np.ndarray:
     )
 
 
-def _kept_vertices(folder: Path) -> slice | np.ndarray:
+def _kept_vertices(folder: Path) -> np.ndarray | None:
     path = folder / KEPT_VERTICES
     if not path.is_file():
-        return slice(None)
+        return None
     try:
         return np.array(path.read_text(encoding="utf-8").replace(",", " ").split(), np.int64)
     except ValueError as error:

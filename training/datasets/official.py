@@ -35,6 +35,7 @@ from training.datasets.source import Recording, Source
 
 LAYOUT = "official"
 _LIPS_FILE = "lip_idx.npy"
+_COMPANIONS = (_LIPS_FILE, "upper_face_idx.npy", "faces.npy", "pca.npz", "LICENSE", "LICENSE.md", "README.md")
 
 
 class _Entry(BaseModel):
@@ -253,4 +254,6 @@ def open_official(folder: Path) -> Source:
         templates=data.templates,
         problems=tuple(missing),
         lips=np.asarray(open_array(lips)) if lips.is_file() else None,
+        neutral=data.neutral,
+        companions=tuple(folder / name for name in _COMPANIONS if (folder / name).is_file()),
     )

@@ -45,6 +45,8 @@ class Source:
         notes: what else is worth knowing, a sentence each.
         has_gaps: whether NaN frames mean that nothing was seen rather than a damaged file.
         lips: vertices that are the lips, where the source says so.
+        neutral: resting weights by identity, where the source has measured them.
+        companions: further files that belong to the data set whatever becomes of its clips, e.g. its triangles.
     """
 
     folder: Path
@@ -56,6 +58,8 @@ class Source:
     notes: tuple[str, ...] = ()
     has_gaps: bool = False
     lips: np.ndarray | None = None
+    neutral: Mapping[str, np.ndarray] = field(default_factory=dict)
+    companions: tuple[Path, ...] = ()
 
     def by_identity(self) -> dict[str, list[Recording]]:
         """Recordings of each person in their order."""
