@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +156,7 @@ def test_the_beginning_of_another_conversion_is_not_mixed_in(tmp_path: Path) -> 
 
 def test_a_full_disk_is_said_once_and_the_work_goes_on_later(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk."""
+    resource = pytest.importorskip("resource", reason="needs POSIX")
     source = source_of(take("small", 1), take("large", 10))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
