@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scene.action_placement import Placement
 
 
 @dataclass(frozen=True)
@@ -13,7 +18,11 @@ class AnimateOptions:
     Attributes:
         target: name of the object whose shape keys speak.
         audio: absolute path of the sound file.
-        smoothing: seconds.
+        identity_b: the second style that the direction can blend in.
+        direction: what is changed about the network's motion, as in docs/protocol.md; empty for nothing.
+        preset: name of the preset that `direction` comes from, to be shown.
+        placement: where the keys go and how many; None for a key on every frame of a new Action.
+        update_take: replace the take in which the same sound was animated before, if there is one.
         frame_start: scene frame at which the sound starts.
         add_sound: put the sound into the sequencer.
         extend_range: make the scene's frame range contain the speech.
@@ -24,9 +33,13 @@ class AnimateOptions:
     model: str = ""
     head: str = ""
     identity: str = ""
-    intensity: float = 1.0
-    smoothing: float = 0.0
+    identity_b: str = ""
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = ""
+    placement: Placement | None = None
+    update_take: bool = False
     frame_start: int = 1
     add_sound: bool = True
     extend_range: bool = True
     device: str = "auto"
+    engine: str = "auto"

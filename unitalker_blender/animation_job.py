@@ -1,30 +1,35 @@
-"""From a sound to keyframes, in steps: the backend works, then everything is written in one go at the end.
+"""From a sound to keyframes, in steps: the backend works, then everything is written, a few curves at a time.
 
-The scene is touched by the last step only. A job that fails or is cancelled leaves it as it was.
+A job that fails or is cancelled leaves the scene as it was.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import bpy
 
-from . import backend_session
+from . import backend_session, performance, takes
 from .animate_options import AnimateOptions
 from .client.errors import UniTalkerError
 from .client.job import MotionJob
-from .client.motion import Motion, load_motion
+from .client.motion import load_motion
 from .client.protocol import AnimateRequest, Result
 from .client.session import BackendSession
 from .job import Report
+from .performance import FPS_TOLERANCE, scene_fps
 from .scene import target as targets
+from .scene.action_placement import Placement
 from .scene.frame_range import extend_range
-from .scene.key_writer import Written, write_keys
-from .scene.shape_key_names import Match
+from .scene.shape_key_tracks import ShapeKeyTracks
 from .scene.sound_strip import add_sound
+from .scene.track_writer import TrackWriter
 from .scene.verify import check_motion
+from .settings import direction as directions
+from .settings.takes import UniTalkerTake
 
-_FPS_TOLERANCE = 1e-3
+_WRITING_BUDGET = 0.02  # seconds in one step of a window, which should not stop for more than 50 ms
 _LAST_FRAME = 1_048_574  # of Blender
 
 
@@ -48,10 +53,16 @@ class AnimationJob:
         _check_sound(options.audio)
         self._scene_name = scene.name
         self._target_uid = target.session_uid
-        self._fps = scene.render.fps / scene.render.fps_base
+        self._fps = scene_fps(scene)
         self._options = options
+        self._placement = options.placement or Placement()
         self._assets = backend_session.assets_folder()
         self._motion_job = MotionJob(session, _request(options, self._fps))
+        self._writer: TrackWriter | None = None
+        self._plan: ShapeKeyTracks | None = None
+        self._notes: list[str] = []
+        self._updated = ""
+        self._cancelled = False
         self.report: Report | None = None
         try:
             self._motion_job.start()
@@ -67,72 +78,110 @@ class AnimationJob:
     @property
     def text(self) -> str:
         """What is being done."""
-        return self._motion_job.text
+        return "Writing the keys" if self._writer is not None else self._motion_job.text
 
     @property
     def cancelled(self) -> bool:
         """Whether the job ended because it was cancelled."""
-        return self._motion_job.state == "cancelled"
+        return self._cancelled or self._motion_job.state == "cancelled"
 
     def step(self, wait: float = 0.0) -> bool:
-        """Go on; True at the end. Waits up to `wait` seconds for the backend. UniTalkerError when it fails."""
-        if not self._motion_job.step(wait):
+        """Go on; True at the end. UniTalkerError when it fails.
+
+        Args:
+            wait: seconds to wait for the backend at most; with 0, a step that writes does not take long either.
+        """
+        if self._writer is None:
+            if not self._motion_job.step(wait):
+                return False
+            if self.cancelled or self._motion_job.result is None:
+                return True
+            self._writer = self._begin_writing(self._motion_job.result)
+        if self._cancelled:
+            self._writer.abort()
+            return True
+        if not self._writer.step(None if wait else _WRITING_BUDGET):
             return False
-        if self._motion_job.result is not None and not self.cancelled:
-            self.report = self._write(self._motion_job.result)
+        self.report = self._finish()
         return True
 
     def cancel(self) -> None:
         """Ask for an early end; it comes with one of the next steps."""
-        self._motion_job.cancel_quietly()
+        if self._writer is None:
+            self._motion_job.cancel_quietly()
+        else:
+            self._cancelled = True
 
     def close(self) -> None:
         """Forget the job, finished or not."""
+        if self._writer is not None and self.report is None:
+            self._writer.abort()
         self._motion_job.close()
 
-    def _write(self, result: Result) -> Report:
+    def _begin_writing(self, result: Result) -> TrackWriter:
         motion = load_motion(Path(result.path))
         scene, target = self._find_again()
-        key = targets.check_target(target, scene)
-        match = self._match(target, motion, result.head)
-        if self._options.frame_start + len(motion.values) - 1 > _LAST_FRAME:
+        targets.check_target(target, scene)
+        options = self._options
+        if options.frame_start + len(motion.values) - 1 > _LAST_FRAME:
             raise UniTalkerError(
                 "target.too_late", f"The speech would end after frame {_LAST_FRAME}.", "Choose an earlier Start Frame."
             )
-        name = f"{self._options.audio.stem} {target.name}"
-        written = write_keys(key, motion, match.keys, self._options.frame_start, name)
-        warnings = [*result.notes, *written.notes, *self._finish(scene, target, written, result.duration)]
-        summary = (
-            f"{target.name}: {len(written.curves)} shape keys, frames {written.frame_start} to {written.frame_end}, "
-            f"from {len(match.keys)} of {len(motion.names)} channels of {result.head} ({result.identity})"
+        self._plan = performance.plan(target, motion, result.head, self._fps, self._assets)
+        self._notes = [*result.notes, *self._plan.notes]
+        take = self._take_to_update(target)
+        self._updated = take.uid if take else ""
+        return TrackWriter(
+            self._plan.tracks,
+            options.frame_start,
+            self._placement,
+            f"{options.audio.stem} {target.name}",
+            places=takes.places(target, take) if take else (),
+            cleared=(take.span_start, take.span_end) if take else None,
         )
-        return Report(summary, tuple(warnings))
 
-    def _finish(self, scene: bpy.types.Scene, target: bpy.types.Object, written: Written, duration: float) -> list[str]:
-        """What is done besides the keys; returns warnings."""
-        options = self._options
-        warnings = []
+    def _take_to_update(self, target: bpy.types.Object) -> UniTalkerTake | None:
+        take = takes.of_sound(target, self._options.audio) if self._options.update_take else None
+        if take is not None and (edited := takes.edited_curves(target, take)):
+            self._notes.append(
+                f"'{take.name}' is kept and this is a new take, since {len(edited)} of its curves were edited by hand"
+            )
+            return None
+        return take
+
+    def _finish(self) -> Report:
+        """Everything besides the keys."""
+        result, writer, options = self._motion_job.result, self._writer, self._options
+        assert result and writer
+        scene, target = self._find_again()
+        first, last = writer.span
         if options.extend_range:
-            extend_range(scene, written.frame_start, written.frame_end)
+            extend_range(scene, first, last)
+        warnings = [*self._notes]
         if options.add_sound:
-            warnings.append(add_sound(scene, options.audio, options.frame_start, duration))
-        warnings.append(check_motion(scene, target, written))
-        return [warning for warning in warnings if warning]
+            warnings.append(add_sound(scene, options.audio, options.frame_start, result.duration))
+        warnings.append(check_motion(scene, target, writer))
+        summary = (
+            f"{target.name}: {len(writer.tracks)} shape keys, frames {first} to {last}, "
+            f"{result.head} ({result.identity})"
+        )
+        warnings.append(self._keep_take(target, result, writer, summary))
+        return Report(summary, tuple(warning for warning in warnings if warning))
 
-    def _match(self, target: bpy.types.Object, motion: Motion, head: str) -> Match:
-        if motion.unit != "weight":
-            raise UniTalkerError(
-                "target.not_weights",
-                f"The head '{head}' gives positions or parameters (unit '{motion.unit}'), not shape key weights.",
-                "Choose a blendshape head, or leave Head empty.",
-            )
-        if abs(motion.fps - self._fps) > _FPS_TOLERANCE:
-            raise UniTalkerError(
-                "result.frame_rate",
-                f"The backend answered with {motion.fps:g} frames per second, asked for were {self._fps:g}.",
-                "Install add-on and backend from the same release.",
-            )
-        return targets.match_channels(target, motion.names, targets.arkit_spellings(self._assets), head)
+    def _keep_take(self, target: bpy.types.Object, result: Result, writer: TrackWriter, summary: str) -> str:
+        """Make a take of it; returns what kept that from being done."""
+        if not target.is_editable:
+            return f"'{target.name}' is linked, so there is no take, and sliders cannot act on it"
+        assert self._plan
+        options = self._options
+        take = takes.find(target, self._updated) or takes.new(target, options.audio.stem)
+        takes.fill(take, options, result, self._fps, dataclasses.asdict(self._placement))
+        takes.note_written(target, take, writer)
+        performance.note_result(take, options.direction, result, self._plan)
+        take.summary = summary
+        directions.load(target.unitalker.direction, options.direction)
+        target.unitalker.direction.preset = options.preset
+        return ""
 
     def _find_again(self) -> tuple[bpy.types.Scene, bpy.types.Object]:
         scene = bpy.data.scenes.get(self._scene_name)
@@ -143,7 +192,7 @@ class AnimationJob:
                 f"The object '{self._options.target}' was deleted while it was being animated.",
                 "Nothing was changed.",
             )
-        if abs(scene.render.fps / scene.render.fps_base - self._fps) > _FPS_TOLERANCE:
+        if abs(scene_fps(scene) - self._fps) > FPS_TOLERANCE:
             raise UniTalkerError(
                 "scene.frame_rate_changed",
                 f"The frame rate of the scene was changed from {self._fps:g} while '{target.name}' was being animated.",
@@ -165,7 +214,9 @@ def _request(options: AnimateOptions, fps: float) -> AnimateRequest:
         model=options.model or None,
         head=options.head or None,
         identity=options.identity or None,
+        identity_b=options.identity_b or None,
         fps=fps,
-        direction={"intensity": options.intensity, "smoothing": options.smoothing},
+        direction=options.direction,
         device=options.device,
+        engine=options.engine,
     )

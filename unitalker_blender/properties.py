@@ -1,22 +1,24 @@
-"""What the user sets: the same settings for the panel (kept in the scene) and for the operator's arguments."""
+"""What is kept in the file: the panel's settings in the scene, takes and sliders in the object that speaks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
-from . import backend_session, compat
-
-if TYPE_CHECKING:
-    from .client.protocol import ModelInfo
+from .settings import direction, takes
+from .settings.placement import PlacementSettings
+from .settings.speech import SpeechSettings
 
 DEVICES = (
     ("auto", "Automatic", "A graphics processor when there is one, else the processor"),
     ("cpu", "CPU", "The processor"),
     ("cuda", "CUDA", "An NVIDIA graphics processor"),
     ("mps", "Metal", "The graphics processor of an Apple computer"),
+)
+ENGINES = (
+    ("auto", "Automatic", "PyTorch when it is installed, else ONNX Runtime"),
+    ("torch", "PyTorch", "Needs a Python with PyTorch"),
+    ("onnx", "ONNX Runtime", "Comes with the extension, for the bundled model"),
 )
 
 
@@ -25,97 +27,33 @@ def device_property(description: str) -> object:
     return EnumProperty(name="Device", items=DEVICES, default="auto", description=description)
 
 
-def _models() -> tuple[ModelInfo, ...]:
-    hello = backend_session.current_hello()
-    return hello.models if hello else ()
-
-
-def _chosen_model(name: str) -> ModelInfo | None:
-    models = _models()
-    return next((model for model in models if model.name == name), models[0] if models and not name else None)
-
-
-def _search_models(_self: object, _context: object, text: str) -> list[str]:
-    return [model.name for model in _models() if text.lower() in model.name.lower()]
-
-
-def _search_heads(self: SpeechSettings, _context: object, text: str) -> list[tuple[str, str]]:
-    model = _chosen_model(self.model)
-    heads = model.heads if model else ()
-    return [(head.name, head.title) for head in heads if text.lower() in f"{head.name} {head.title}".lower()]
-
-
-def _search_identities(self: SpeechSettings, _context: object, text: str) -> list[str]:
-    model = _chosen_model(self.model)
-    return [name for name in (model.identities if model else ()) if text.lower() in name.lower()]
-
-
-class SpeechSettings:
-    """How a sound is turned into motion. Names are stored as text, so a file keeps them without the backend."""
-
-    filepath: StringProperty(
-        name="Sound",
-        subtype="FILE_PATH",
-        description="What the face says: wav, flac, ogg or mp3",
-        options=compat.RELATIVE_PATH,
-    )
-    model: StringProperty(
-        name="Model", description="Model folder by name; empty for the first one", search=_search_models, options=set()
-    )
-    head: StringProperty(
-        name="Head",
-        description="Which of the model's outputs; empty for the model's default",
-        search=_search_heads,
-        options=set(),
-    )
-    identity: StringProperty(
-        name="Identity",
-        description="Whose way of speaking; empty for the model's default",
-        search=_search_identities,
-        options=set(),
-    )
-    intensity: FloatProperty(
-        name="Intensity",
-        default=1.0,
-        min=0.0,
-        soft_max=2.0,
-        max=10.0,
-        description="All motion is multiplied by this; 1 is like the people that the model learned from",
-        options=set(),
-    )
-    smoothing: FloatProperty(
-        name="Smoothing",
-        default=0.0,
-        min=0.0,
-        soft_max=0.3,
-        max=10.0,
-        step=1,
-        precision=3,
-        description="Seconds over which motion is smoothed",
-        options=set(),
-    )
-    frame_start: IntProperty(
-        name="Start Frame", default=1, description="Frame at which the sound starts", options=set()
-    )
-    add_sound: BoolProperty(
-        name="Add Sound",
-        default=True,
-        description="Put the sound into the sequencer at the start frame, and let playback follow it",
-        options=set(),
-    )
-    extend_range: BoolProperty(
-        name="Extend Range",
-        default=True,
-        description="Extend the scene's frame range so that all of the speech is played",
-        options=set(),
-    )
+def engine_property(description: str) -> object:
+    """The choice of an engine."""
+    return EnumProperty(name="Engine", items=ENGINES, default="auto", description=description)
 
 
 def _is_mesh(_self: object, candidate: bpy.types.Object) -> bool:
     return bool(candidate.type == "MESH")
 
 
-class UniTalkerSettings(SpeechSettings, bpy.types.PropertyGroup):
+class UniTalkerQueueItem(bpy.types.PropertyGroup):
+    """One object and one sound that wait for their turn."""
+
+    target: PointerProperty(name="Target", type=bpy.types.Object, poll=_is_mesh, description="Mesh with the face")
+    filepath: StringProperty(name="Sound", subtype="FILE_PATH", description="What the face says")
+    frame_start: IntProperty(name="Start Frame", default=1, description="Frame at which the sound starts")
+    state: EnumProperty(
+        items=(
+            ("WAITING", "Waiting", "Not yet animated"),
+            ("DONE", "Done", "Animated"),
+            ("FAILED", "Failed", "Could not be animated"),
+        ),
+        default="WAITING",
+    )
+    message: StringProperty(name="Message", description="What came of it")
+
+
+class UniTalkerSettings(SpeechSettings, PlacementSettings, bpy.types.PropertyGroup):
     """The panel's settings; `scene.unitalker`."""
 
     target: PointerProperty(
@@ -124,17 +62,28 @@ class UniTalkerSettings(SpeechSettings, bpy.types.PropertyGroup):
         poll=_is_mesh,
         description="Mesh with the face; empty for the active object",
     )
+    queue: CollectionProperty(type=UniTalkerQueueItem)
+    queue_active: IntProperty(name="Queue")
 
     def target_name(self, context: bpy.types.Context) -> str:
         """The chosen mesh, else the active object; empty when there is neither."""
+        target = self.target_object(context)
+        return target.name if target else ""
+
+    def target_object(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        """The chosen mesh, else the active object."""
         # Not `context.active_object`, which does not exist while Blender runs a command.
-        chosen = self.target or context.view_layer.objects.active
-        return chosen.name if chosen else ""
+        return self.target or context.view_layer.objects.active
+
+
+CLASSES = (*direction.CLASSES, *takes.CLASSES, UniTalkerQueueItem, UniTalkerSettings)
 
 
 def add_to_scene() -> None:
     bpy.types.Scene.unitalker = PointerProperty(type=UniTalkerSettings)
+    bpy.types.Object.unitalker = PointerProperty(type=takes.UniTalkerFace, override={"LIBRARY_OVERRIDABLE"})
 
 
 def remove_from_scene() -> None:
+    del bpy.types.Object.unitalker
     del bpy.types.Scene.unitalker

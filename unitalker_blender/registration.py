@@ -6,9 +6,9 @@ from typing import Any
 
 import bpy
 
-from . import backend_session, properties
+from . import backend_session, live_direction, properties
+from .operators import dismiss, presets, queue, sound, stepping, takes, update
 from .operators import mapping as mapping_operators
-from .operators import stepping
 from .operators.animate import UNITALKER_OT_animate
 from .operators.backend_setup import (
     UNITALKER_OT_check_python,
@@ -18,14 +18,18 @@ from .operators.backend_setup import (
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
 from .operators.model_store import UNITALKER_OT_delete_model, UNITALKER_OT_import_model, UNITALKER_OT_model_card
+from .panels import direction as direction_panels
 from .panels import mapping as mapping_panel
-from .panels.speech import UNITALKER_PT_speech
+from .panels import placement as placement_panel
+from .panels import queue as queue_panel
+from .panels import speech as speech_panel
+from .panels import takes as takes_panel
 from .preferences import UniTalkerPreferences
 from .settings import mapping as mapping_settings
 
 CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UniTalkerPreferences,
-    properties.UniTalkerSettings,
+    *properties.CLASSES,
     *mapping_settings.CLASSES,
     UNITALKER_OT_animate,
     UNITALKER_OT_cancel,
@@ -37,8 +41,38 @@ CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UNITALKER_OT_delete_model,
     UNITALKER_OT_model_card,
     *mapping_operators.CLASSES,
-    UNITALKER_PT_speech,
+    dismiss.UNITALKER_OT_dismiss,
+    presets.UNITALKER_OT_preset,
+    sound.UNITALKER_OT_take_sound,
+    sound.UNITALKER_OT_drop_sound,
+    sound.UNITALKER_MT_sounds,
+    sound.UNITALKER_FH_sound,
+    takes.UNITALKER_OT_duplicate_take,
+    takes.UNITALKER_OT_delete_take,
+    takes.UNITALKER_OT_widen_ranges,
+    update.UNITALKER_OT_update,
+    update.UNITALKER_OT_regenerate,
+    queue.UNITALKER_OT_queue_add,
+    queue.UNITALKER_OT_queue_remove,
+    queue.UNITALKER_OT_queue_run,
+    speech_panel.UNITALKER_MT_presets,
+    # Below the first, in the order in which they are shown.
+    speech_panel.UNITALKER_PT_speech,
+    takes_panel.UNITALKER_UL_takes,
+    takes_panel.UNITALKER_PT_takes,
+    direction_panels.UNITALKER_PT_performance,
+    direction_panels.UNITALKER_PT_regions,
+    direction_panels.UNITALKER_PT_layers,
+    direction_panels.UNITALKER_PT_blinks,
+    direction_panels.UNITALKER_PT_gaze,
+    direction_panels.UNITALKER_PT_head,
+    direction_panels.UNITALKER_PT_breathing,
+    direction_panels.UNITALKER_PT_emotions,
+    speech_panel.UNITALKER_PT_model,
     *mapping_panel.CLASSES,
+    placement_panel.UNITALKER_PT_placement,
+    queue_panel.UNITALKER_UL_queue,
+    queue_panel.UNITALKER_PT_queue,
 )
 
 COMMAND = "unitalker"
@@ -52,12 +86,19 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.add_to_scene()
     mapping_settings.add_to_objects()
+    bpy.app.handlers.undo_post.append(live_direction.after_undo)
+    bpy.app.handlers.redo_post.append(live_direction.after_undo)
+    bpy.app.handlers.load_pre.append(live_direction.before_load)
     _command = bpy.utils.register_cli_command(COMMAND, _run_command)
 
 
 def unregister() -> None:
     global _command
     stepping.forget()
+    live_direction.forget()
+    bpy.app.handlers.undo_post.remove(live_direction.after_undo)
+    bpy.app.handlers.redo_post.remove(live_direction.after_undo)
+    bpy.app.handlers.load_pre.remove(live_direction.before_load)
     backend_session.close()
     bpy.utils.unregister_cli_command(_command)
     _command = None

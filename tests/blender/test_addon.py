@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 import unitalker_blender
 from tests.blender.conftest import animate
-from unitalker_blender import backend_session, properties
+from unitalker_blender import backend_session, registration
 from unitalker_blender.operators import stepping
-from unitalker_blender.panels import speech
+from unitalker_blender.panels.speech import SidebarPanel
+from unitalker_blender.settings import direction, placement, speech
 
 
 class Layout:
@@ -28,11 +30,20 @@ class Layout:
         self.drawn.append(name)
         self.texts.append(options.get("placeholder", ""))
 
-    def operator(self, name: str, **_options: Any) -> None:
+    def operator(self, name: str, **options: Any) -> SimpleNamespace:
         self.drawn.append(name)
+        self.texts.append(options.get("text", ""))
+        return SimpleNamespace()
 
     def label(self, text: str = "", **_options: Any) -> None:
         self.texts.append(text)
+
+    def menu(self, name: str, **options: Any) -> None:
+        self.drawn.append(name)
+        self.texts.append(options.get("text", ""))
+
+    def template_list(self, _type: str, _id: str, _data: Any, name: str, *_more: Any, **_options: Any) -> None:
+        self.drawn.append(name)
 
     def progress(self, factor: float, text: str) -> None:
         self.drawn.append(f"progress {factor:.2f}")
@@ -41,19 +52,35 @@ class Layout:
     def row(self, **_options: Any) -> Layout:
         return self
 
-    column = row
+    column = split = box = grid_flow = row
+
+
+class Instance:
+    """Stands in for a panel, which only a window can make."""
+
+    def __init__(self, panel: Any, layout: Layout) -> None:
+        self._panel = panel
+        self.layout = layout
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
 
 
 def draw() -> Layout:
+    """The whole tab, panel by panel."""
     layout = Layout()
-    region = SimpleNamespace(width=300, type="UI")
     context = SimpleNamespace(
         scene=bpy.context.scene,
         view_layer=bpy.context.view_layer,
         preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),  # it is 0 without a window
-        region=region,
+        region=SimpleNamespace(width=300, type="UI"),
     )
-    speech.UNITALKER_PT_speech.draw(SimpleNamespace(layout=layout), context)
+    for panel in registration.CLASSES:
+        if issubclass(panel, SidebarPanel) and (not hasattr(panel, "poll") or panel.poll(context)):
+            instance = Instance(panel, layout)
+            if hasattr(panel, "draw_header"):
+                panel.draw_header(instance, context)
+            panel.draw(instance, context)
     return layout
 
 
@@ -63,7 +90,7 @@ def test_registers_again_after_it_was_unregistered() -> None:
         assert not hasattr(bpy.types.Scene, "unitalker")
         assert not hasattr(bpy.types, "UNITALKER_OT_animate")
         unitalker_blender.register()
-        assert bpy.context.scene.unitalker.intensity == 1.0
+        assert bpy.context.scene.unitalker.frame_start == 1
 
 
 @pytest.mark.usefixtures("fake")
@@ -90,17 +117,27 @@ def test_panel_says_why_the_button_is_grey(make_face) -> None:
 
 
 @pytest.mark.usefixtures("fake")
-def test_panel_offers_every_setting() -> None:
+def test_panel_offers_every_setting(face) -> None:
+    settings = bpy.context.scene.unitalker
+    settings.where, settings.density = "NAMED_ACTION", "NTH"
+    face.unitalker.direction.emotions.happy.weight = 0.5
     drawn = draw().drawn
-    for name in ("target", *properties.SpeechSettings.__annotations__):
+    settings.density = "DECIMATED"
+    drawn += draw().drawn
+    for name in ("target", *speech.SpeechSettings.__annotations__, *placement.PlacementSettings.__annotations__):
         assert name in drawn
+    for group in direction.CLASSES:
+        for prop in group.bl_rna.properties:
+            assert prop.identifier in (*drawn, "rna_type", "name", "preset", "live") or prop.type == "POINTER"
     assert "unitalker.animate" in drawn
 
 
 def test_panel_shows_progress_and_cancel_instead_of_the_button(monkeypatch) -> None:
     monkeypatch.setattr(stepping, "_running", SimpleNamespace(fraction=0.25, text="Animating"))
+    monkeypatch.setattr(stepping, "_started", time.monotonic() - 20.0)
     layout = draw()
     assert "progress 0.25" in layout.drawn
+    assert "Animating, 60 s left" in layout.texts
     assert "unitalker.cancel" in layout.drawn
     assert "unitalker.animate" not in layout.drawn
     monkeypatch.undo()
@@ -114,14 +151,14 @@ def test_panel_of_an_incomplete_installation_still_draws(face, monkeypatch, tmp_
 @pytest.mark.usefixtures("fake")
 def test_check_fills_the_lists() -> None:
     settings = bpy.context.scene.unitalker
-    assert properties._search_models(settings, bpy.context, "") == []
+    assert speech._search_models(settings, bpy.context, "") == []
     assert bpy.ops.unitalker.check_backend() == {"FINISHED"}
-    assert properties._search_models(settings, bpy.context, "FAK") == ["fake"]
-    assert properties._search_heads(settings, bpy.context, "") == [("arkit_fake", "fake"), ("mesh_fake", "fake")]
-    assert properties._search_heads(settings, bpy.context, "mesh") == [("mesh_fake", "fake")]
-    assert properties._search_identities(settings, bpy.context, "") == ["someone", "pivot"]
+    assert speech._search_models(settings, bpy.context, "FAK") == ["fake"]
+    assert speech._search_heads(settings, bpy.context, "") == [("arkit_fake", "fake"), ("mesh_fake", "fake")]
+    assert speech._search_heads(settings, bpy.context, "mesh") == [("mesh_fake", "fake")]
+    assert speech._search_identities(settings, bpy.context, "") == ["someone", "pivot"]
     settings.model = "another"
-    assert properties._search_heads(settings, bpy.context, "") == []
+    assert speech._search_heads(settings, bpy.context, "") == []
     assert "ready (cpu)" in " ".join(draw().texts)
 
 
@@ -134,10 +171,10 @@ def test_failed_check_says_what_to_do_and_the_panel_shows_it(fake) -> None:
 
 def test_settings_survive_saving(tmp_path) -> None:
     settings = bpy.context.scene.unitalker
-    settings.head, settings.identity, settings.intensity = "arkit", "someone", 0.5
+    settings.head, settings.identity, settings.where = "arkit", "someone", "NLA_TRACK"
     path = str(tmp_path / "settings.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.wm.open_mainfile(filepath=path)
     settings = bpy.context.scene.unitalker
-    assert (settings.head, settings.identity, settings.intensity) == ("arkit", "someone", 0.5)
+    assert (settings.head, settings.identity, settings.where) == ("arkit", "someone", "NLA_TRACK")

@@ -54,17 +54,27 @@ def test_action_is_named_after_sound_and_object(face, make_sound) -> None:
     assert face.data.shape_keys.animation_data.action.name == f"{sound.stem} Face"
 
 
-def test_previous_action_stays_in_the_file(face, make_sound) -> None:
+def test_previous_take_stays_by_being_a_take(face, make_sound, tmp_path) -> None:
     animate(filepath=make_sound(0.5))
     first = face.data.shape_keys.animation_data.action
     before = keyed(face)["jawOpen"]
     animate(filepath=make_sound(1.0))
     assert face.data.shape_keys.animation_data.action != first
-    assert first.use_fake_user
-    face.data.shape_keys.animation_data.action = first
-    if hasattr(first, "slots"):
-        face.data.shape_keys.animation_data.action_slot = first.slots[0]
+    assert not first.use_fake_user
+    path = str(tmp_path / "two takes.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    face = bpy.data.objects["Face"]
+    face.unitalker.active = 0
     np.testing.assert_array_equal(keyed(face)["jawOpen"], before)
+
+
+def test_action_of_the_artist_stays_in_the_file(face, make_sound) -> None:
+    face.data.shape_keys.key_blocks["jawOpen"].keyframe_insert("value", frame=1)
+    own = face.data.shape_keys.animation_data.action
+    animate(filepath=make_sound(0.5))
+    assert face.data.shape_keys.animation_data.action != own
+    assert own.use_fake_user
 
 
 def test_object_animation_and_other_shape_keys_stay(make_face, make_sound) -> None:
@@ -93,7 +103,8 @@ def test_panel_settings_are_the_defaults(make_face, make_sound) -> None:
     chosen, _active = make_face("Chosen"), make_face("Active")
     settings = bpy.context.scene.unitalker
     settings.target, settings.filepath = chosen, str(make_sound(0.5))
-    settings.intensity, settings.frame_start, settings.extend_range = 0.25, 100, False
+    chosen.unitalker.direction.intensity = 0.25
+    settings.frame_start, settings.extend_range = 100, False
     assert animate() == {"FINISHED"}
     assert keyed(chosen)["jawOpen"][0, 0] == 100
     assert keyed(chosen)["jawOpen"][:, 1].max() <= 0.25
@@ -163,7 +174,7 @@ def test_keys_without_effect_are_told(face, make_sound, warnings) -> None:
     track = animation.nla_tracks.new()
     track.strips.new("whisper", 1, animation.action)
     track.is_solo = True
-    animate(filepath=make_sound(1.0), add_sound=False)
+    animate(filepath=make_sound(1.0), add_sound=False, intensity=1.0)
     assert any("do not follow" in text for text in warnings)
 
 

@@ -31,7 +31,8 @@ def command(awkward: Path) -> BackendCommand:
     # Without it the folder would yield to a `backend` that is installed, as in a development environment.
     (awkward / "backend/__init__.py").touch()
     shutil.copy(Path(__file__).with_name("fake_backend.py"), awkward / "backend/__main__.py")
-    shutil.copytree(REPOSITORY / "assets/rigs", awkward / "assets/rigs")
+    for name in ("rigs", "presets"):
+        shutil.copytree(REPOSITORY / "assets" / name, awkward / "assets" / name)
     return BackendCommand(Path(sys.executable), awkward)
 
 

@@ -5,35 +5,80 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from .. import backend_session, preference_values
+from .. import animate_settings, backend_session
 from ..animate_options import AnimateOptions
-from ..properties import DEVICES
+from ..properties import DEVICES, ENGINES
 from ..scene import target as targets
 from ..scene.scene_export import check_output, export_scene, sound_note
+from ..settings.placement import DENSITY, INTERPOLATION, WHERE
 from .export import OUTPUT_HELP
 
 _STEP = 0.1  # seconds
+
+# Arguments that are called as those of `unitalker.animate`.
+_SAME_NAME = (
+    "model",
+    "head",
+    "identity",
+    "identity_b",
+    "preset",
+    "direction",
+    "intensity",
+    "smoothing",
+    "frame_start",
+    "device",
+    "engine",
+    "where",
+    "action",
+    "density",
+    "key_step",
+    "key_error",
+    "interpolation",
+    "blend",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `animate`."""
     add = parser.add_argument
-    defaults = AnimateOptions(target="", audio=Path())
     add("--audio", required=True, help="sound file: wav, flac, ogg or mp3")
     add("--output", required=True, help=OUTPUT_HELP)
     add("--object", default="", help="mesh with the face (default: the active one, else the only one with ARKit keys)")
     add("--model", default="", help="model folder by name (default: the first)")
     add("--head", default="", help="output of the model (default: the model's)")
     add("--identity", default="", help="whose way of speaking (default: the model's)")
-    add("--intensity", type=float, default=defaults.intensity, help="all motion is multiplied by this")
-    add("--smoothing", type=float, default=defaults.smoothing, help="seconds over which motion is smoothed")
-    add("--frame-start", type=int, default=defaults.frame_start, help="frame at which the sound starts")
+    add("--identity-b", default="", help="whose way of speaking the style blend goes over to")
+    add("--preset", help="how the face is directed, see assets/presets (default: as its sliders say)")
+    add("--direction", help="JSON as in a preset; overrides preset and sliders")
+    add("--intensity", type=float, help="all motion is multiplied by this; overrides preset and sliders")
+    add("--smoothing", type=float, help="seconds over which motion is smoothed; overrides preset and sliders")
+    add("--frame-start", type=int, default=1, help="frame at which the sound starts")
     add("--no-sound", action="store_true", help="do not put the sound into the sequencer")
     add("--keep-range", action="store_true", help="do not extend the scene's frame range")
-    add("--device", choices=[name for name, *_ in DEVICES], help="where to compute (default: as in the preferences)")
+    add("--device", choices=_names(DEVICES), help="where to compute (default: as in the preferences)")
+    add("--engine", choices=_names(ENGINES), default="auto", help="what computes the model")
+    _add_placement(parser.add_argument_group("keys"))
+
+
+def _add_placement(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--where", type=str.upper, choices=_names(WHERE), default="NEW_ACTION", help="where the keys go")
+    add("--action", default="", help="name of the Action for --where NAMED_ACTION")
+    add("--density", type=str.upper, choices=_names(DENSITY), default="EVERY", help="how many keys are written")
+    add("--key-step", type=int, default=2, metavar="N", help="frames from key to key for --density NTH")
+    add("--key-error", type=float, default=0.005, help="how far off the curve may be for --density DECIMATED")
+    add("--interpolation", type=str.upper, choices=_names(INTERPOLATION), default="LINEAR", help="between the keys")
+    add("--span", type=int, nargs=2, metavar=("FROM", "TO"), help="write these frames only")
+    add("--blend", type=int, default=5, help="frames at both ends of --span that are blended")
+    add("--update-take", action="store_true", help="replace the take in which the sound was animated before")
+
+
+def _names(items: tuple[tuple[str, str, str], ...]) -> list[str]:
+    return [name for name, *_ in items]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -49,25 +94,26 @@ def run(options: argparse.Namespace) -> None:
 
 def speak(options: argparse.Namespace) -> AnimateOptions:
     """Animate the open file and write nothing; returns what was done. UniTalkerError when it cannot be."""
-    order = _animate_options(options)
+    order = animate_settings.options(bpy.context, _given(options))
     _animate(order)
     return order
 
 
-def _animate_options(options: argparse.Namespace) -> AnimateOptions:
-    return AnimateOptions(
-        target=options.object or _default_target(),
-        audio=Path(options.audio).absolute(),
-        model=options.model,
-        head=options.head,
-        identity=options.identity,
-        intensity=options.intensity,
-        smoothing=options.smoothing,
-        frame_start=options.frame_start,
-        add_sound=not options.no_sound,
-        extend_range=not options.keep_range,
-        device=options.device or preference_values.device(),
-    )
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `unitalker.animate`; what is None is left to the file."""
+    span = options.span
+    given = {
+        "object": options.object or _default_target(),
+        "filepath": str(Path(options.audio).absolute()),
+        "add_sound": not options.no_sound,
+        "extend_range": not options.keep_range,
+        "use_span": span is not None,
+        "again": "UPDATE_TAKE" if options.update_take else "NEW_TAKE",
+        **{name: getattr(options, name) for name in _SAME_NAME},
+    }
+    if span is not None:
+        given |= {"span_start": span[0], "span_end": span[1]}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _default_target() -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import FloatProperty, StringProperty
 
-from .. import backend_session, preference_values, properties
-from ..animate_options import AnimateOptions
+from .. import animate_settings, backend_session, properties
 from ..client.errors import UniTalkerError
 from ..scene import target as targets
+from ..settings.placement import PlacementSettings
+from ..settings.speech import SpeechSettings
 from .stepping import SteppingOperator, running
 
 if TYPE_CHECKING:
     from ..animation_job import AnimationJob
-
-_FROM_PANEL = ("model", "head", "identity", "intensity", "smoothing", "frame_start", "add_sound", "extend_range")
 
 
 def panel_problem(context: bpy.types.Context) -> str:
@@ -31,7 +29,7 @@ def panel_problem(context: bpy.types.Context) -> str:
     return "" if settings.filepath else "Choose a sound file."
 
 
-class UNITALKER_OT_animate(SteppingOperator, properties.SpeechSettings, bpy.types.Operator):  # noqa: N801
+class UNITALKER_OT_animate(SteppingOperator, SpeechSettings, PlacementSettings, bpy.types.Operator):  # noqa: N801
     """Animate the shape keys of the target so that it speaks the sound file.
 
     In the background (scripts, `blender -b`) it runs to its end at once. Arguments that are not given are
@@ -44,7 +42,26 @@ class UNITALKER_OT_animate(SteppingOperator, properties.SpeechSettings, bpy.type
     bl_options: ClassVar[set[str]] = {"UNDO"}
 
     object: StringProperty(name="Object", description="Mesh with the face; empty: the panel's target", options=set())
+    strip: StringProperty(
+        name="Strip", description="Sound strip of the sequencer that gives sound and start frame", options=set()
+    )
+    speaker: StringProperty(
+        name="Speaker", description="Speaker object that gives sound and start frame", options=set()
+    )
+    preset: StringProperty(
+        name="Preset", description="Preset to direct the face by; if not given, as its sliders say", options=set()
+    )
+    direction: StringProperty(
+        name="Direction", description="JSON as in a preset file; overrides preset and sliders", options=set()
+    )
+    intensity: FloatProperty(
+        name="Intensity", default=1.0, min=0.0, max=10.0, description="Overrides preset and sliders", options=set()
+    )
+    smoothing: FloatProperty(
+        name="Smoothing", default=0.0, min=0.0, max=10.0, description="Overrides preset and sliders", options=set()
+    )
     device: properties.device_property("Where the model is computed; if not given, as in the preferences")
+    engine: properties.engine_property("What computes the model")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -61,22 +78,6 @@ class UNITALKER_OT_animate(SteppingOperator, properties.SpeechSettings, bpy.type
         # Not imported at the top: numpy alone would take most of the time that registration may take.
         from ..animation_job import AnimationJob
 
-        return AnimationJob(context.scene, self._options(context), backend_session.get())
-
-    def _options(self, context: bpy.types.Context) -> AnimateOptions:
-        settings = context.scene.unitalker
-        values = {
-            name: getattr(self if self.properties.is_property_set(name) else settings, name) for name in _FROM_PANEL
-        }
-        return AnimateOptions(
-            target=self.object or settings.target_name(context),
-            audio=_sound_path(self.filepath or settings.filepath),
-            device=self.device if self.properties.is_property_set("device") else preference_values.device(),
-            **values,
-        )
-
-
-def _sound_path(path: str) -> Path:
-    if not path:
-        raise UniTalkerError("audio.none", "No sound file is chosen.", "Choose a wav, flac, ogg or mp3 file as Sound.")
-    return Path(bpy.path.abspath(path)).absolute()
+        names = [prop.identifier for prop in self.properties.bl_rna.properties]
+        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
+        return AnimationJob(context.scene, animate_settings.options(context, given), backend_session.get())

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import bpy
 
+from .. import live_direction
 from ..client.errors import UniTalkerError
 from ..job import Job
 
-_TICK = 0.1  # seconds between two steps in a window
+_TICK = 0.1  # seconds between two steps in a window; those that write keys come as fast as the window draws
+_FAIR_GUESS = 2.0  # seconds of work before the time left can be told from it
+
+
+class Message(NamedTuple):
+    """What the panel goes on showing."""
+
+    level: Literal["ERROR", "WARNING"]
+    text: str
 
 
 _running: Job | None = None
-_last_error = ""
+_started = 0.0
+_messages: tuple[Message, ...] = ()
 
 
 def running() -> Job | None:
@@ -21,15 +32,32 @@ def running() -> Job | None:
     return _running
 
 
-def last_error() -> str:
-    """Why the last job failed, for the panel; empty when it did not, or when another has been started."""
-    return _last_error
+def progress_text() -> str:
+    """What the running job does, and how long it will take."""
+    assert _running is not None
+    elapsed, fraction = time.monotonic() - _started, _running.fraction
+    if elapsed < _FAIR_GUESS or not 0 < fraction < 1:
+        return _running.text
+    left = elapsed * (1 - fraction) / fraction
+    return f"{_running.text}, {left / 60:.0f} min left" if left > 90 else f"{_running.text}, {left:.0f} s left"
+
+
+def messages() -> tuple[Message, ...]:
+    """Why the last job failed, or what it warned of; until dismissed, or until another is started."""
+    return _messages
+
+
+def dismiss() -> None:
+    """Forget the messages."""
+    global _messages
+    _messages = ()
 
 
 def forget() -> None:
     """End what runs, without a word; for when the add-on is turned off."""
-    global _running, _last_error
-    job, _running, _last_error = _running, None, ""
+    global _running
+    job, _running = _running, None
+    dismiss()
     if job is not None:
         job.close()
 
@@ -88,8 +116,10 @@ class SteppingOperator:
         self._end(context)
 
     def _begin(self, context: bpy.types.Context) -> Job | None:
-        global _running, _last_error
-        _last_error = ""
+        global _running, _started
+        dismiss()
+        live_direction.give_way()
+        _started = time.monotonic()
         try:
             _running = self.make_job(context)
         except UniTalkerError as error:
@@ -111,15 +141,17 @@ class SteppingOperator:
         return {"FINISHED"}
 
     def _tell(self, job: Job) -> None:
+        global _messages
         assert job.report
+        _messages = tuple(Message("WARNING", warning) for warning in job.report.warnings)
         for warning in job.report.warnings:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, job.report.summary)
 
     def _fail(self, error: UniTalkerError) -> None:
-        global _last_error
-        _last_error = str(error)
-        self.report({"ERROR"}, _last_error)
+        global _messages
+        _messages = (Message("ERROR", str(error)),)
+        self.report({"ERROR"}, str(error))
 
     def _end(self, context: bpy.types.Context) -> None:
         global _running

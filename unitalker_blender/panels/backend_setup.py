@@ -9,7 +9,7 @@ import bpy
 from .. import backend_session, backend_setup
 from ..client.environment import BACKEND_REQUIREMENTS
 from ..client.installed_environment import Environment, environments_folder, requirements_tag
-from ..operators.stepping import last_error, running
+from ..operators.stepping import messages, running
 from .text import draw_text
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def draw_installation(
         _draw_progress(layout)
     else:
         _draw_install_buttons(layout, build.download)
-    for text in (backend_setup.network_problem(), last_error()):
+    for text in (backend_setup.network_problem(), *(message.text for message in messages())):
         if text:
             draw_text(layout, text, context, icon="ERROR")
     for environment in backend_setup.environments():

@@ -1,0 +1,35 @@
+"""What came of the active take."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+
+from ..settings.takes import UniTalkerTake
+from .text import draw_text
+
+
+def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.types.Context) -> None:
+    """The take in a box: what it is, the read-out of its quality, and what can be done about its flaws."""
+    box = layout.box()
+    draw_text(box, f"{take.name}: {take.summary.partition(': ')[2]}", context)
+    grid = box.grid_flow(columns=2, align=True)
+    for name, value in json.loads(take.quality).items():
+        grid.label(text=f"{name.replace('_', ' ').capitalize()}: {value:.3g}")
+    beyond = json.loads(take.beyond)
+    if beyond:
+        row = box.row()
+        row.label(text=f"{len(beyond)} shape keys are cut at their range")
+        row.operator("unitalker.widen_ranges", text="Widen")
+    if take.edited:
+        _draw_edited(box, take.edited)
+
+
+def _draw_edited(layout: bpy.types.UILayout, count: int) -> None:
+    """That keys were edited by hand, and what to do about it."""
+    layout.label(text=f"Edited by hand, and kept: {count} curves", icon="INFO")
+    row = layout.row(align=True)
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("unitalker.update", text="New Take").edited = "NEW_TAKE"
+    row.operator("unitalker.update", text="Overwrite").edited = "OVERWRITE"

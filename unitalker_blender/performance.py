@@ -1,0 +1,62 @@
+"""From the backend's motion to what is written into the file: shared by Animate and by the live sliders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .client.errors import UniTalkerError
+from .client.motion import Motion
+from .client.protocol import Result
+from .scene import target as targets
+from .scene.keyed_emotions import with_keyed_emotions
+from .scene.shape_key_tracks import ShapeKeyTracks, shape_key_tracks
+from .settings import direction as directions
+from .settings.takes import UniTalkerTake
+
+FPS_TOLERANCE = 1e-3
+
+
+def scene_fps(scene: bpy.types.Scene) -> float:
+    """Frames per second."""
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def plan(target: bpy.types.Object, motion: Motion, head: str, fps: float, assets: Path) -> ShapeKeyTracks:
+    """What moves which shape key; UniTalkerError when the motion does not fit the object or the scene."""
+    if motion.unit != "weight":
+        raise UniTalkerError(
+            "target.not_weights",
+            f"The head '{head}' gives positions or parameters (unit '{motion.unit}'), not shape key weights.",
+            "Choose a blendshape head, or leave Head empty.",
+        )
+    if abs(motion.fps - fps) > FPS_TOLERANCE:
+        raise UniTalkerError(
+            "result.frame_rate",
+            f"The backend answered with {motion.fps:g} frames per second, asked for were {fps:g}.",
+            "Install add-on and backend from the same release.",
+        )
+    match = targets.match_channels(target, motion.names, targets.arkit_spellings(assets), head)
+    return shape_key_tracks(target.data.shape_keys, motion, match.keys)
+
+
+def sliders(target: bpy.types.Object, frame_start: int, fps: float) -> dict[str, Any]:
+    """The direction that the object's sliders show, with the emotions that are keyed as curves."""
+    direction = target.unitalker.direction
+    return with_keyed_emotions(target, directions.values_of(direction), frame_start, fps)
+
+
+def note_result(take: UniTalkerTake, direction: Mapping[str, Any], result: Result, tracks: ShapeKeyTracks) -> None:
+    """Write down in a take what came of it."""
+    take.direction = json.dumps(direction)
+    take.raw, take.quality = result.take, json.dumps(result.quality)
+    take.beyond = json.dumps(tracks.beyond)
+
+
+def find_target(uid: int) -> bpy.types.Object | None:
+    """The object of a session id, wherever undo has put it."""
+    return next((item for item in bpy.data.objects if item.session_uid == uid), None)

@@ -1,0 +1,187 @@
+"""Into which Actions a performance goes, and how they come to move what they animate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import bpy
+
+from .. import compat
+from ..client.errors import UniTalkerError
+from .curve_keys import Interpolation
+
+Where = Literal["NEW_ACTION", "CURRENT_ACTION", "NAMED_ACTION", "NLA_TRACK"]
+Density = Literal["EVERY", "NTH", "DECIMATED"]
+
+# Where data blocks of a type are found again; undo and loading a file replace them.
+_COLLECTIONS = {"KEY": "shape_keys", "OBJECT": "objects"}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How keys are put into the file.
+
+    Attributes:
+        where: a new Action that is assigned, the assigned one, the one called `action`, or a new Action on a new NLA
+            track.
+        density: a key on every frame, on every `step`-th, or as few as keep within `error` of the curve.
+        span: the first and last scene frame that are written; None for the whole sound.
+        blend: frames at both ends of `span` over which it goes over from and to what was there.
+    """
+
+    where: Where = "NEW_ACTION"
+    action: str = ""
+    density: Density = "EVERY"
+    step: int = 2
+    error: float = 0.005
+    interpolation: Interpolation = "LINEAR"
+    span: tuple[int, int] | None = None
+    blend: int = 0
+
+
+@dataclass(frozen=True)
+class OwnerRef:
+    """An animated data block that outlives undo: kind and session id instead of a pointer."""
+
+    kind: str
+    uid: int
+
+    @classmethod
+    def of(cls, owner: bpy.types.ID) -> OwnerRef:
+        return cls(owner.id_type, owner.session_uid)
+
+    def find(self) -> bpy.types.ID:
+        """The data block; UniTalkerError ``target.gone`` when it is no longer there."""
+        return _find(getattr(bpy.data, _COLLECTIONS[self.kind]), self.uid)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the curves of one data block lie.
+
+    Attributes:
+        slot: handle of the Action's slot; 0 where there are none.
+        made: whether the Action was made for this.
+    """
+
+    owner: OwnerRef
+    action_uid: int
+    slot: int
+    made: bool
+
+    def action(self) -> bpy.types.Action:
+        return _find(bpy.data.actions, self.action_uid)
+
+    def exists(self) -> bool:
+        """Whether the Action is still there."""
+        return any(action.session_uid == self.action_uid for action in bpy.data.actions)
+
+    def fcurves(self) -> Any:
+        """The f-curve collection."""
+        return compat.action_fcurves(self.action(), self.slot)
+
+
+def open_place(owner: bpy.types.ID, placement: Placement, name: str) -> Place:
+    """Find or make the Action for `owner`; nothing is assigned yet.
+
+    Args:
+        name: of a new Action.
+
+    Raises:
+        UniTalkerError: ``action.*`` when the Action cannot be written.
+    """
+    if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+        raise UniTalkerError(
+            "target.tweak_mode",
+            f"An NLA strip of '{owner.name}' is being edited (tweak mode).",
+            "Leave tweak mode in the NLA editor (Tab) first.",
+        )
+    action = _existing(owner, placement)
+    made = action is None
+    if action is None:
+        action = compat.new_action(owner, placement.action if placement.where == "NAMED_ACTION" else name)
+    return Place(OwnerRef.of(owner), action.session_uid, compat.slot_for(action, owner), made)
+
+
+def _existing(owner: bpy.types.ID, placement: Placement) -> bpy.types.Action | None:
+    """The Action that is there already; None when a new one is wanted."""
+    if placement.where == "CURRENT_ACTION":
+        action = owner.animation_data.action if owner.animation_data else None
+    elif placement.where == "NAMED_ACTION":
+        if not placement.action:
+            raise UniTalkerError("action.none", "No Action is chosen.", "Choose one, or write the name of a new one.")
+        action = bpy.data.actions.get(placement.action)
+    else:
+        return None
+    if action is None:
+        return None
+    if not action.is_editable:
+        raise UniTalkerError(
+            "action.linked",
+            f"The Action '{action.name}' is linked from another file and cannot be changed here.",
+            "Write into a new Action, or make this one local.",
+        )
+    if not compat.fits(action, owner):
+        raise UniTalkerError(
+            "action.other_kind",
+            f"The Action '{action.name}' animates another kind of data ({action.id_root}), not '{owner.name}'.",
+            "Write into a new Action.",
+        )
+    return action
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a data block was animated by."""
+
+    owner: OwnerRef
+    action_uid: int | None
+    slot: int
+
+    @classmethod
+    def of(cls, owner: bpy.types.ID) -> Assignment:
+        animation = owner.animation_data
+        action = animation.action if animation else None
+        slot = compat.assigned_slot(animation) if action is not None else 0
+        return cls(OwnerRef.of(owner), action.session_uid if action is not None else None, slot)
+
+    def restore(self) -> None:
+        """Assign it again."""
+        animation = self.owner.find().animation_data
+        if self.action_uid is not None:
+            compat.assign_action(self.owner.find(), _find(bpy.data.actions, self.action_uid), self.slot)
+        elif animation is not None and animation.action is not None:
+            animation.action = None
+
+
+def put_to_use(place: Place, placement: Placement, first: int, last: int) -> None:
+    """Assign the Action, or lay it on an NLA track; an Action of the user's that was assigned stays in the file."""
+    owner, action = place.owner.find(), place.action()
+    if placement.where == "NLA_TRACK":
+        compat.add_nla_strip(owner, action, place.slot, first, last)
+        return
+    previous = owner.animation_data.action if owner.animation_data else None
+    compat.assign_action(owner, action, place.slot)
+    if previous is not None and previous.is_editable and not previous.users:
+        previous.use_fake_user = True
+
+
+def discard(place: Place) -> None:
+    """Remove an Action that was made for something that came to nothing."""
+    if place.made and place.exists():
+        bpy.data.actions.remove(place.action())
+
+
+def gone() -> UniTalkerError:
+    """That what was written to is no longer there."""
+    return UniTalkerError(
+        "target.gone", "What was being animated was removed, or the making of it was undone.", "Run Animate again."
+    )
+
+
+def _find(collection: Any, uid: int) -> Any:
+    found = next((item for item in collection if item.session_uid == uid), None)
+    if found is None:
+        raise gone()
+    return found
