@@ -13,14 +13,17 @@ import soundfile
 import soxr
 
 from backend.errors import UniTalkerError
+from backend.sample_store import SampleFile, Samples
 
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 0.1
 """Two to three frames; the speech encoders need 25 ms for a single feature."""
 MAX_SECONDS = 3 * 3600.0
-"""Three hours are 0.7 GB of samples, held in memory once."""
+"""Three hours are 0.7 GB of samples, on disk."""
 
 _BLOCK_SECONDS = 10
+_MEMORY_SECONDS = 600
+"""Longer sounds are kept on disk; an hour is 230 MB of samples."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,11 @@ class Audio:
     """A mono sound at 16 kHz.
 
     Attributes:
-        samples: float32, shape ``(samples,)``, usually within -1 to 1.
+        samples: float32, shape ``(samples,)``, usually within -1 to 1; an array, or for long sounds a file.
         notes: remarks for the user, e.g. that the file was cut short.
     """
 
-    samples: np.ndarray
+    samples: Samples
     notes: tuple[str, ...] = ()
 
     @property
@@ -43,7 +46,7 @@ class Audio:
 def read_audio(path: Path) -> Audio:
     """Decode a wav, flac, ogg or mp3 file, mix it to mono (mean of the channels) and resample it to 16 kHz.
 
-    The file is read in blocks, so that memory holds the 16 kHz samples and little else.
+    The file is read in blocks, so that memory holds the 16 kHz samples of ten minutes at most and little else.
 
     Raises:
         UniTalkerError: ``audio.not_found``, ``audio.unreadable``, ``audio.empty``, ``audio.too_short``,
@@ -88,15 +91,56 @@ def _check_is_file(path: Path) -> None:
 
 def _read_open_file(file: soundfile.SoundFile, path: Path) -> Audio:
     _check_not_too_long(file.frames / file.samplerate, path)
-    # A bytearray grows in place, where a list of blocks would need everything twice when joined.
-    buffer = bytearray()
+    samples = _Recorder(path)
     for block in _resampled_blocks(file, path):
-        buffer += block.tobytes()
-        _check_not_too_long(len(buffer) / 4 / SAMPLE_RATE, path)
+        samples.append(block)
+        _check_not_too_long(samples.length / SAMPLE_RATE, path)
     decoded = file.tell()
-    samples = _fit_length(buffer, math.ceil(decoded * SAMPLE_RATE / file.samplerate))
-    _check_not_too_short(len(samples) / SAMPLE_RATE, path)
-    return Audio(samples, tuple(_remarks(samples, file, decoded)))
+    # The resampler's rounding may differ by one sample.
+    kept = samples.finish(math.ceil(decoded * SAMPLE_RATE / file.samplerate))
+    _check_not_too_short(len(kept) / SAMPLE_RATE, path)
+    return Audio(kept, tuple(_remarks(samples.is_silent, file, decoded)))
+
+
+class _Recorder:
+    """Takes blocks of samples, at first into memory and from ten minutes on into a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # It grows in place, where a list of blocks would need everything twice when joined.
+        self._memory = bytearray()
+        self._file: SampleFile | None = None
+        self.is_silent = True
+
+    @property
+    def length(self) -> int:
+        return len(self._memory) // 4 if self._file is None else len(self._file)
+
+    def append(self, block: np.ndarray) -> None:
+        self.is_silent = self.is_silent and not block.any()
+        try:
+            if self._file is not None:
+                self._file.append(block.tobytes())
+                return
+            self._memory += block.tobytes()
+            if self.length > _MEMORY_SECONDS * SAMPLE_RATE:
+                self._file = SampleFile(self._memory)
+                self._memory = bytearray()
+        except OSError as error:
+            raise UniTalkerError(
+                "audio.no_space",
+                f"{self._path} is long, and its samples cannot be kept in the folder for temporary files: "
+                f"{error.strerror}.",
+                "Make room there, or set TMPDIR to a folder with more.",
+            ) from error
+
+    def finish(self, length: int) -> Samples:
+        """All samples, cut or filled up with silence."""
+        if self._file is not None:
+            self._file.resize(length)
+            return self._file
+        self._memory += bytes(max(0, 4 * length - len(self._memory)))
+        return np.frombuffer(self._memory, np.float32)[:length]
 
 
 def _resampled_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
@@ -113,14 +157,6 @@ def _resampled_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndar
         yield mono if resampler is None else resampler.resample_chunk(mono)
     if resampler is not None:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def _fit_length(buffer: bytearray, length: int) -> np.ndarray:
-    """Pad or cut the one sample by which the resampler's rounding may differ from `length`."""
-    missing = length * 4 - len(buffer)
-    if missing > 0:
-        buffer += bytes(missing)
-    return np.frombuffer(buffer, np.float32)[:length]
 
 
 def _check_finite(mono: np.ndarray, start: int, rate: int, path: Path) -> None:
@@ -155,10 +191,10 @@ def _check_not_too_short(seconds: float, path: Path) -> None:
         )
 
 
-def _remarks(samples: np.ndarray, file: soundfile.SoundFile, decoded: int) -> Iterator[str]:
+def _remarks(is_silent: bool, file: soundfile.SoundFile, decoded: int) -> Iterator[str]:
     # An mp3 may announce a few frames more than it decodes to; a twentieth of a second is heard by nobody.
     if file.frames - decoded > file.samplerate / 20:
         announced, read = file.frames / file.samplerate, decoded / file.samplerate
         yield f"The sound file is cut short: it announces {announced:.2f} s and holds {read:.2f} s."
-    if not samples.any():
+    if is_silent:
         yield "The sound is silent throughout."

@@ -191,7 +191,7 @@ def predict_styles(
     filled = 0
     for done, window in enumerate(windows):
         report("infer", done, len(windows))
-        waveform = audio.samples[None, window.start : window.stop]
+        waveform = audio.samples[window.start : window.stop][None]
         outputs = engine.predict_windows(waveform, head, window.frames, rows, template)
         for values, output in zip(styles, outputs, strict=True):
             cross_fade(values, output, window.first_frame, filled)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.audio import SAMPLE_RATE
+from backend.sample_store import Samples
 
 FRAMES_PER_SECOND = 50.0
 SILENCE_LEVEL = -100.0
@@ -51,7 +52,7 @@ class Prosody:
     seconds: float
 
 
-def analyse(samples: np.ndarray) -> Prosody:
+def analyse(samples: Samples) -> Prosody:
     """Listen to a sound; memory holds one minute of spectra at a time.
 
     Args:
@@ -68,7 +69,7 @@ def analyse(samples: np.ndarray) -> Prosody:
     return Prosody(loudness, _without_outliers(pitch), voiced, _pauses(loudness < threshold, seconds), seconds)
 
 
-def _windows(samples: np.ndarray, block: slice) -> np.ndarray:
+def _windows(samples: Samples, block: slice) -> np.ndarray:
     """(frames, window) at half the rate, each window centred on its frame's time."""
     hop, half = 2 * _HOP, _WINDOW
     start, stop = block.start * hop - half, (block.stop - 1) * hop + half

@@ -21,10 +21,14 @@ from backend.bundle_manifest import MANIFEST_FILE, BundleEntry
 from backend.errors import UniTalkerError
 from backend.export.atomic import atomic_write
 from backend.prosody import Prosody
+from backend.sample_store import Samples
 
 CACHE_VARIABLE = "UNITALKER_CACHE"
 DISK_LIMIT = 4 << 30
 MEMORY_LIMIT = 256 << 20
+
+_HASHED_AT_ONCE = 1 << 20
+"""Samples."""
 
 _SCHEMA = 1
 _SUFFIX = ".npz"
@@ -66,7 +70,7 @@ class Take:
         return sum(array.nbytes for array in arrays if array is not None)
 
 
-def take_key(samples: np.ndarray, model: BundleEntry, *settings: str) -> str:
+def take_key(samples: Samples, model: BundleEntry, *settings: str) -> str:
     """Name of a take: the same for the same sound, model and settings (head, identities, windows, device, engine).
 
     A model that was written anew under its old name is another model.
@@ -74,7 +78,8 @@ def take_key(samples: np.ndarray, model: BundleEntry, *settings: str) -> str:
     manifest = model.folder / MANIFEST_FILE
     written = manifest.stat().st_mtime_ns
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(np.ascontiguousarray(samples).data)
+    for start in range(0, len(samples), _HASHED_AT_ONCE):
+        digest.update(np.ascontiguousarray(samples[start : start + _HASHED_AT_ONCE]).data)
     digest.update(manifest.read_bytes())
     digest.update(json.dumps([_SCHEMA, written, *settings]).encode())
     return digest.hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from backend.audio import MAX_SECONDS, SAMPLE_RATE, read_audio
 from backend.errors import UniTalkerError
+from backend.sample_store import SampleFile
 
 AWKWARD_NAME = 'it\'s a "voice" 测试 ü.wav'
 
@@ -153,3 +156,51 @@ def test_more_than_the_limit_is_refused_at_once(tmp_path: Path) -> None:
     error = error_of(tmp_path / "endless.flac")
     assert error.code == "audio.too_long"
     assert "3 hours" in error.message
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_long_sound_is_kept_on_disk_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: int
+) -> None:
+    soundfile.write(tmp_path / "long.wav", tone(31.7, rate, 2), rate)
+    in_memory = read_audio(tmp_path / "long.wav")
+    monkeypatch.setattr("backend.audio._MEMORY_SECONDS", 15)
+    on_disk = read_audio(tmp_path / "long.wav")
+    assert isinstance(in_memory.samples, np.ndarray)
+    assert isinstance(on_disk.samples, SampleFile)
+    assert on_disk.notes == in_memory.notes
+    assert np.array_equal(on_disk.samples[:], in_memory.samples)
+
+
+def test_a_full_folder_for_temporary_files_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    soundfile.write(tmp_path / "long.wav", tone(31.7, 8000, 1), 8000)
+    monkeypatch.setattr("backend.audio._MEMORY_SECONDS", 15)
+    monkeypatch.setattr(SampleFile, "append", full)
+    error = error_of(tmp_path / "long.wav")
+    assert error.code == "audio.no_space"
+    assert "No space left" in error.message
+    assert "TMPDIR" in error.hint
+
+
+@given(
+    blocks=st.lists(st.integers(0, 50), max_size=5),
+    length=st.integers(0, 200),
+    start=st.integers(-210, 210),
+    stop=st.integers(-210, 210),
+)
+def test_stretches_of_a_sample_file_are_those_of_an_array(
+    blocks: list[int], length: int, start: int, stop: int
+) -> None:
+    whole = np.arange(sum(blocks), dtype=np.float32)
+    file = SampleFile()
+    for block in np.split(whole, np.cumsum(blocks)[:-1]) if blocks else []:
+        file.append(block.tobytes())
+    file.resize(length)
+    expected = np.zeros(length, np.float32)
+    expected[: len(whole)] = whole[:length]
+    assert len(file) == length
+    assert np.array_equal(file[start:stop], expected[start:stop])
+    assert file[start:stop].flags.writeable

@@ -59,4 +59,4 @@ def open_frames(path: Path, dim: int) -> np.ndarray:
 
 def read_sound(path: Path) -> np.ndarray:
     """16 kHz mono float32 of a sound file, or of samples as ``.npy``, which are taken as they are."""
-    return np.asarray(open_array(path), np.float32) if path.suffix == ".npy" else read_audio(path).samples
+    return np.asarray(open_array(path), np.float32) if path.suffix == ".npy" else read_audio(path).samples[:]

@@ -34,7 +34,7 @@ def find_sound(path: Path, stem: str) -> Path | None:
 
 def read_take_sound(path: Path) -> np.ndarray:
     """16 kHz mono float32 of a sound file or a movie."""
-    return read_movie_sound(path) if path.suffix.lower() in MOVIE_SUFFIXES else read_audio(path).samples
+    return read_movie_sound(path) if path.suffix.lower() in MOVIE_SUFFIXES else read_audio(path).samples[:]
 
 
 def person_of(path: Path, root: Path, is_take: Callable[[Path], bool]) -> str:
