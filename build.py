@@ -4,7 +4,7 @@
 python3 build.py demo      a head that speaks: out/demo.blend, out/demo.mp4, out/demo.png
 python3 build.py test      every test, the Blender part in every supported Blender
 python3 build.py setup     make .venv (demo and test do it themselves)
-python3 build.py package   the extension zip in dist/
+python3 build.py package   the extension zip in dist/, with what its backend needs on this platform
 python3 build.py bench     speed and memory, as a table
 """
 
@@ -24,10 +24,13 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from release import extension, wheels
+
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 DIST = ROOT / "dist"
 OUT = ROOT / "out"
+WHEEL_CACHE = ROOT / ".cache" / "wheels"
 
 TORCH = "torch==2.13.0"
 BLENDERS = ("4.2.23", "4.5.15", "5.0.1")
@@ -54,6 +57,9 @@ DRI_PATTERNS = ("dri/swrast_dri.so", "dri/libdril_dri.so", "libgallium*.so")
 TEST_TIMEOUT = 1500
 BLENDER_TIMEOUT = 900
 DEMO_TIMEOUT = 1200
+
+# The extensions platform takes no more.
+LARGEST_ZIP = 150_000_000
 
 
 class BuildError(Exception):
@@ -212,28 +218,20 @@ def extension_tool() -> Path:
     return found[0]
 
 
-def stage(folder: Path) -> None:
-    """Lay the extension out: the add-on's files beside its manifest, the backend and the assets as plain data."""
-    skip = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(ROOT / "unitalker_blender", folder, ignore=skip, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "backend", folder / "backend", ignore=skip)
-    for name in ("models", "rigs", "topologies"):
-        shutil.copytree(ROOT / "assets" / name, folder / "assets" / name, ignore=skip)
-    for name in ("blender_manifest.toml", "LICENSE"):
-        shutil.copy2(ROOT / name, folder / name)
-
-
-def package() -> Path:
-    """Build and validate the extension zip; return its path."""
+def package(platform: str | None = None) -> Path:
+    """Build and validate the extension zip of a platform, this machine's if left out; return its path."""
     import tomllib  # from 3.11 on, so that an older Python gets as far as being told which one is needed
 
+    platform = platform or wheels.this_platform()
+    if platform not in wheels.PLATFORMS:
+        raise BuildError(f"There are no wheels for {platform}; name one of {', '.join(wheels.PLATFORMS)}.")
     python = setup_blender(DEMO_BLENDER)
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    manifest = tomllib.loads((ROOT / extension.MANIFEST).read_text(encoding="utf-8"))
     DIST.mkdir(exist_ok=True)
-    target = DIST / f"{manifest['id']}-{manifest['version']}.zip"
+    target = DIST / f"{manifest['id']}-{manifest['version']}-{platform}.zip"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / manifest["id"]
-        stage(folder)
+        extension.stage(ROOT, folder, platform, wheels.collect(platform, WHEEL_CACHE, must, python))
         tool = extension_tool()
         built = Path(temporary) / target.name
         must([python, tool, "build", "--source-dir", folder, "--output-filepath", built])
@@ -241,7 +239,10 @@ def package() -> Path:
         shutil.move(built, target)
     with zipfile.ZipFile(target) as archive:
         count = len(archive.namelist())
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {count} files, valid")
+    size = target.stat().st_size
+    print(f"{target}: {size / 1e6:.1f} MB, {count} files, valid")
+    if size > LARGEST_ZIP:
+        raise BuildError(f"{target.name} is larger than {LARGEST_ZIP / 1e6:.0f} MB.")
     return target
 
 
@@ -269,7 +270,7 @@ def test(slow: bool, gui: bool) -> None:
     for version in BLENDERS:
         setup_blender(version)
     options = ["--slow"] * slow + ["--gui"] * gui
-    python_folders = ["backend", "training", "unitalker_blender", "assets", "tests", "build.py"]
+    python_folders = ["backend", "training", "unitalker_blender", "assets", "tests", "release", "build.py"]
     failed = []
     steps: list[tuple[str, list[str | Path]]] = [
         ("ruff", [backend, "-m", "ruff", "check", *python_folders]),
@@ -320,7 +321,10 @@ def parse_arguments() -> argparse.Namespace:
     check = commands.add_parser("test", help="run every test")
     check.add_argument("--slow", action="store_true", help="also the tests that take minutes")
     check.add_argument("--gui", action="store_true", help="also the tests that need a window system")
-    commands.add_parser("package", help="build and validate the extension zip in dist/")
+    release = commands.add_parser("package", help="build and validate the extension zip in dist/")
+    which = release.add_mutually_exclusive_group()
+    which.add_argument("--platform", choices=wheels.PLATFORMS, help="instead of this machine's")
+    which.add_argument("--all", action="store_true", help="one zip for each platform")
     speed = commands.add_parser("bench", help="print speed and memory")
     speed.add_argument(
         "what",
@@ -347,7 +351,8 @@ def main() -> int:
             case "test":
                 test(arguments.slow, arguments.gui)
             case "package":
-                package()
+                for platform in wheels.PLATFORMS if arguments.all else [arguments.platform]:
+                    package(platform)
             case "bench":
                 bench(arguments.what)
     except BuildError as error:

@@ -159,7 +159,7 @@ def test_check_fills_the_lists() -> None:
     assert speech._search_identities(settings, bpy.context, "") == ["someone", "pivot"]
     settings.model = "another"
     assert speech._search_heads(settings, bpy.context, "") == []
-    assert "ready (cpu)" in " ".join(draw().texts)
+    assert "ready (torch on cpu)" in " ".join(draw().texts)
 
 
 def test_failed_check_says_what_to_do_and_the_panel_shows_it(fake) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .carried_wheels import CARRIED_PACKAGES, unpacked_folders
 from .errors import UniTalkerError
 from .installed_environment import find_environment
 
@@ -40,11 +42,13 @@ class BackendCommand:
         python: the interpreter.
         root: folder that contains the `backend` package and `assets`.
         packages: more folders for the import path, for an interpreter that does not know its packages by itself.
+        needs: packages that it has to have.
     """
 
     python: Path
     root: Path
     packages: tuple[Path, ...] = ()
+    needs: tuple[str, ...] = BACKEND_PACKAGES
 
     def arguments(self) -> list[str]:
         return [str(self.python), "-m", "backend", "serve"]
@@ -53,14 +57,36 @@ class BackendCommand:
         """The child's environment variables.
 
         The user's own packages (`pip install --user`) stay visible on purpose: the interpreter is one the user
-        chose, and it should find here what it finds in a terminal.
+        chose, and it should find here what it finds in a terminal. Blender's own Python does not see them either.
         """
         kept = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
-        return kept | {"PYTHONPATH": os.pathsep.join(map(str, (self.root, *self.packages))), "PYTHONUTF8": "1"}
+        alone = {"PYTHONNOUSERSITE": "1"} if self.carried else {}
+        path = os.pathsep.join(map(str, (self.root, *self.packages)))
+        return kept | alone | {"PYTHONPATH": path, "PYTHONUTF8": "1"}
+
+    @property
+    def carried(self) -> bool:
+        """Whether it is Blender's own Python with the packages that came in the extension's zip."""
+        return self.needs == CARRIED_PACKAGES
+
+    def repair_hint(self) -> str:
+        """How to make the interpreter fit for the backend."""
+        if self.carried:
+            return (
+                "Install the extension again from the zip for this system, "
+                "or press Install Backend in Edit > Preferences > Add-ons > UniTalker."
+            )
+        return (
+            f'Install what it needs ("{self.python}" -m pip install {" ".join(self.needs)}), '
+            "or choose another Python in Edit > Preferences > Add-ons > UniTalker."
+        )
 
 
 def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, str] = os.environ) -> BackendCommand:
     """Find the backend and the Python that runs it.
+
+    In this order: the Python that somebody named, what *Install Backend* made, a development checkout's, and Blender's
+    own with the packages of the extension's zip.
 
     Args:
         preference: the Python set in the preferences, empty for none.
@@ -68,7 +94,8 @@ def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, s
         environ: where ``UNITALKER_PYTHON`` is looked up.
 
     Raises:
-        UniTalkerError: ``backend.not_found``, ``backend.no_python`` or ``backend.python_not_found``.
+        UniTalkerError: ``backend.not_found``, ``backend.no_python``, ``backend.python_not_found`` or
+            ``backend.wheels``.
     """
     root = backend_root(addon_folder)
     chosen = _chosen_python(preference, environ)
@@ -77,7 +104,18 @@ def resolve_command(preference: str, addon_folder: Path, environ: Mapping[str, s
     installed = find_environment(BACKEND_REQUIREMENTS, environ)
     if installed is not None:
         return BackendCommand(installed.python, root, installed.packages)
-    return BackendCommand(_checkout_python(root), root)
+    own = _checkout_python(root)
+    if own is not None:
+        return BackendCommand(own, root)
+    wheels = root / "wheels"
+    if wheels.is_dir() and sys.executable:
+        return BackendCommand(Path(sys.executable), root, unpacked_folders(wheels), CARRIED_PACKAGES)
+    raise UniTalkerError(
+        "backend.no_python",
+        "No Python is set to run the backend.",
+        "Press Install Backend in Edit > Preferences > Add-ons > UniTalker, or choose there, or in the environment "
+        f"variable {PYTHON_VARIABLE}, a Python 3.11 or newer with: pip install {' '.join(BACKEND_PACKAGES)}",
+    )
 
 
 def backend_root(addon_folder: Path) -> Path:
@@ -100,26 +138,10 @@ def _chosen_python(preference: str, environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _checkout_python(root: Path) -> Path:
+def _checkout_python(root: Path) -> Path | None:
     """The interpreter of a development checkout."""
-    for relative in ("bin/python", "Scripts/python.exe"):
-        candidate = root / ".venv" / relative
-        if candidate.is_file():
-            return candidate
-    raise UniTalkerError(
-        "backend.no_python",
-        "No Python is set to run the backend.",
-        "Press Install Backend in Edit > Preferences > Add-ons > UniTalker, or choose there, or in the environment "
-        f"variable {PYTHON_VARIABLE}, a Python 3.11 or newer with: pip install {' '.join(BACKEND_PACKAGES)}",
-    )
-
-
-def install_hint(python: Path) -> str:
-    """How to make an interpreter fit for the backend."""
-    return (
-        f'Install what it needs ("{python}" -m pip install {" ".join(BACKEND_PACKAGES)}), '
-        "or choose another Python in Edit > Preferences > Add-ons > UniTalker."
-    )
+    candidates = [root / ".venv" / relative for relative in ("bin/python", "Scripts/python.exe")]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _existing(python: Path, where: str) -> Path:

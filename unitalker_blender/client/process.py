@@ -17,6 +17,12 @@ from .errors import UniTalkerError
 from .protocol import MAX_LINE_BYTES, Event, parse_event, shutdown_line
 
 LOG_LINES = 40
+_LIKELY_CAUSES = {
+    "SIGKILL": "; perhaps the memory was used up",
+    "SIGILL": "; this processor is perhaps too old for the engine's packages, which need AVX2",
+}
+_WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
+
 END_GRACE = 3.0  # seconds that the process has to end by itself, and again after being asked to terminate
 
 
@@ -162,11 +168,12 @@ def describe_exit(code: int | None) -> str:
     """How a process ended, in words."""
     if code is None:
         return "still ending"
+    if code == _WINDOWS_ILLEGAL_INSTRUCTION:
+        return f"illegal instruction{_LIKELY_CAUSES['SIGILL']}"
     if code >= 0:
         return f"exit code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = str(-code)
-    memory = "; perhaps the memory was used up" if name == "SIGKILL" else ""
-    return f"killed by signal {name}{memory}"
+    return f"killed by signal {name}{_LIKELY_CAUSES.get(name, '')}"

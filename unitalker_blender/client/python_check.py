@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .command_process import CommandProcess
-from .environment import BACKEND_PACKAGES, BackendCommand
+from .environment import BackendCommand
 from .errors import UniTalkerError
 
 OLDEST_PYTHON = (3, 11)
@@ -62,15 +62,17 @@ class CheckRun:
 
     Args:
         command: the interpreter with its import path.
-        packages: what has to be importable.
+        packages: what has to be importable; what the command needs if left out.
     """
 
-    def __init__(self, command: BackendCommand, packages: Sequence[str] = BACKEND_PACKAGES) -> None:
+    def __init__(self, command: BackendCommand, packages: Sequence[str] | None = None) -> None:
         self.result: PythonCheck | None = None
         self._python = command.python
         self._said: list[str] = []
         self._process = CommandProcess(
-            [str(command.python), str(_PROBE), *packages], command.environment(os.environ), command.root
+            [str(command.python), str(_PROBE), *(packages or command.needs)],
+            command.environment(os.environ),
+            command.root,
         )
 
     def step(self, wait: float = 0.0) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from .environment import BackendCommand, install_hint
+from .environment import BackendCommand
 from .errors import UniTalkerError
 from .process import BackendDiedError, BackendProcess
 from .protocol import PROTOCOL_VERSION, Event, Hello
@@ -58,7 +58,7 @@ class BackendSession:
             return "Backend: starts when needed"
         if self.hello is None:
             return "Backend: starting"
-        return f"Backend {self.hello.version}: ready ({', '.join(self.hello.devices)})"
+        return f"Backend {self.hello.version}: ready ({self.hello.engines[0]} on {', '.join(self.hello.devices)})"
 
     def next_id(self) -> int:
         self._last_id += 1
@@ -132,13 +132,13 @@ class BackendSession:
 
     def _drop_died(self, death: BackendDiedError) -> UniTalkerError:
         """Clean up after a death; one before hello is a matter of set-up and says what to install."""
-        python = self._running().command.python
+        command = self._running().command
         if self.hello is not None:
             self._drop_crashed()
             return death
         _log.error("The backend did not start. Its log:\n%s", self._running().log())
         self.kill()
-        return UniTalkerError("backend.not_started", f"{python}: {death.message}", install_hint(python))
+        return UniTalkerError("backend.not_started", f"{command.python}: {death.message}", command.repair_hint())
 
     def _drop_crashed(self) -> None:
         _log.error("The backend stopped by itself. Its log:\n%s", self._running().log())
@@ -161,7 +161,7 @@ class BackendSession:
         self._crashed = False
 
     def _accept(self, hello: Hello) -> None:
-        python = self._running().command.python
+        command = self._running().command
         if hello.protocol != PROTOCOL_VERSION:
             self.close()
             raise UniTalkerError(
@@ -172,7 +172,9 @@ class BackendSession:
         if not hello.engines:
             self.close()  # not kept: the packages may be installed before the next try
             reason = " ".join(hello.problems) or "torch or transformers is missing."
-            raise UniTalkerError("engine.missing", f"{python} cannot run a model: {reason}", install_hint(python))
+            raise UniTalkerError(
+                "engine.missing", f"{command.python} cannot run a model: {reason}", command.repair_hint()
+            )
         self.hello = hello
 
     def _give_up(self) -> None:

@@ -1,0 +1,1 @@
+"""What becomes the extension's zip, for build.py. Standard library only."""
