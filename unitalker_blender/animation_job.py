@@ -22,6 +22,7 @@ from .performance import FPS_TOLERANCE, scene_fps
 from .scene import target as targets
 from .scene.action_placement import Placement
 from .scene.frame_range import extend_range
+from .scene.rig_resolution import Resolution
 from .scene.shape_key_tracks import ShapeKeyTracks
 from .scene.sound_strip import add_sound
 from .scene.track_writer import TrackWriter
@@ -57,7 +58,9 @@ class AnimationJob:
         self._options = options
         self._placement = options.placement or Placement()
         self._assets = backend_session.assets_folder()
-        self._motion_job = MotionJob(session, _request(options, self._fps))
+        rig = performance.rig_of(scene, target, options.head, self._assets)
+        self._rig_notes = rig.notes if rig else ()
+        self._motion_job = MotionJob(session, _request(options, self._fps, rig))
         self._writer: TrackWriter | None = None
         self._plan: ShapeKeyTracks | None = None
         self._notes: list[str] = []
@@ -128,7 +131,7 @@ class AnimationJob:
                 "target.too_late", f"The speech would end after frame {_LAST_FRAME}.", "Choose an earlier Start Frame."
             )
         self._plan = performance.plan(target, motion, result.head, self._fps, self._assets)
-        self._notes = [*result.notes, *self._plan.notes]
+        self._notes = [*result.notes, *self._rig_notes, *self._plan.notes]
         take = self._take_to_update(target)
         self._updated = take.uid if take else ""
         return TrackWriter(
@@ -208,7 +211,7 @@ def _check_sound(path: Path) -> None:
         )
 
 
-def _request(options: AnimateOptions, fps: float) -> AnimateRequest:
+def _request(options: AnimateOptions, fps: float, rig: Resolution | None) -> AnimateRequest:
     return AnimateRequest(
         audio=str(options.audio),
         model=options.model or None,
@@ -217,6 +220,7 @@ def _request(options: AnimateOptions, fps: float) -> AnimateRequest:
         identity_b=options.identity_b or None,
         fps=fps,
         direction=options.direction,
+        rig=rig.request if rig else None,
         device=options.device,
         engine=options.engine,
     )

@@ -9,11 +9,14 @@ from typing import Any
 
 import bpy
 
+from . import backend_session
 from .client.errors import UniTalkerError
 from .client.motion import Motion
 from .client.protocol import Result
 from .scene import target as targets
 from .scene.keyed_emotions import with_keyed_emotions
+from .scene.rig_resolution import Destination, Resolution, resolve
+from .scene.rig_tracks import rig_tracks
 from .scene.shape_key_tracks import ShapeKeyTracks, shape_key_tracks
 from .settings import direction as directions
 from .settings.takes import UniTalkerTake
@@ -24,6 +27,35 @@ FPS_TOLERANCE = 1e-3
 def scene_fps(scene: bpy.types.Scene) -> float:
     """Frames per second."""
     return float(scene.render.fps / scene.render.fps_base)
+
+
+def rig_of(scene: bpy.types.Scene, target: bpy.types.Object, head: str, assets: Path) -> Resolution | None:
+    """How a character is driven.
+
+    Args:
+        head: the chosen one; empty for the model's default.
+
+    Returns:
+        None for a chosen head that goes by its own channel names, or gives no weights at all.
+
+    Raises:
+        UniTalkerError: ``target.none_recognised`` or ``mapping.*``.
+    """
+    if head and _kind_of(head) not in ("blendshapes", ""):
+        return None
+    try:
+        return resolve(scene, target, assets)
+    except UniTalkerError as error:
+        if head and error.code == "target.none_recognised":
+            return None
+        raise
+
+
+def _kind_of(head: str) -> str:
+    """What a head gives, as far as the backend has said; empty otherwise."""
+    hello = backend_session.current_hello()
+    heads = (item for model in (hello.models if hello else ()) for item in model.heads)
+    return next((item.kind for item in heads if item.name == head), "")
 
 
 def plan(target: bpy.types.Object, motion: Motion, head: str, fps: float, assets: Path) -> ShapeKeyTracks:
@@ -40,6 +72,8 @@ def plan(target: bpy.types.Object, motion: Motion, head: str, fps: float, assets
             f"The backend answered with {motion.fps:g} frames per second, asked for were {fps:g}.",
             "Install add-on and backend from the same release.",
         )
+    if motion.names and Destination.parse(motion.names[0]) is not None:
+        return rig_tracks(motion)
     match = targets.match_channels(target, motion.names, targets.arkit_spellings(assets), head)
     return shape_key_tracks(target.data.shape_keys, motion, match.keys)
 

@@ -56,6 +56,8 @@ class RemapJob:
         self._edited = edited
         self._passage = passage
         self._passages = [Passage(*values) for values in json.loads(take.passages)] + ([passage] if passage else [])
+        rig = performance.rig_of(scene, target, take.head, backend_session.assets_folder())
+        self._rig = rig.request if rig else None
         self.direction = performance.sliders(target, take.frame_start, take.fps)
         wanted = [passage] if passage else [None, *self._passages]
         self._waiting = [self._request(take.raw, part) for part in wanted]
@@ -106,7 +108,7 @@ class RemapJob:
 
     def _request(self, raw: str, part: Passage | None) -> RemapRequest:
         direction = part.direction(self.direction) if part else self.direction
-        return RemapRequest(raw, fps=self._fps, direction=direction)
+        return RemapRequest(raw, fps=self._fps, direction=direction, rig=self._rig)
 
     def _compute(self, wait: float) -> bool:
         """Ask for the take and each of its passages, one after the other; whether all are there."""

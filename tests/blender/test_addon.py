@@ -112,7 +112,7 @@ def test_panel_says_why_the_button_is_grey(make_face) -> None:
     assert "Choose a sound file." in " ".join(draw().texts)
     bpy.context.scene.unitalker.filepath = "/voice.wav"
     texts = draw().texts
-    assert "Face: 51 of 52 ARKit shapes" in texts
+    assert "Face: ARKit: 51 of 51 shapes (100 %)" in texts
     assert "Choose" not in " ".join(texts)
 
 

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from unitalker_blender.scene.target import arkit_spellings, recognised
+from unitalker_blender.scene.rig_resolution import detected
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -30,7 +30,9 @@ def coordinates(head: bpy.types.Object, name: str) -> np.ndarray:
 
 
 def test_the_head_has_every_arkit_shape_and_each_moves_something(head: bpy.types.Object) -> None:
-    assert recognised(head, arkit_spellings(ASSETS)) == 52
+    detection = detected(head, ASSETS)
+    assert detection.convention.name == "arkit52"
+    assert len(detection.keys) == 52
     basis = coordinates(head, "Basis")
     still = [
         block.name

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from tests.blender.conftest import REPOSITORY, animate, keyed
-from unitalker_blender.scene.shape_key_names import load_spellings
-from unitalker_blender.scene.target import has_shape_keys, recognised
+from unitalker_blender.scene.rig_resolution import detected
+from unitalker_blender.scene.target import has_shape_keys
 
 MODEL = REPOSITORY / "assets/models/unitalker-s/model.safetensors"
-SPELLINGS = load_spellings(REPOSITORY / "assets/rigs/arkit52.json")
 
 needs_model = pytest.mark.skipif(
     not (MODEL.exists() and os.environ.get("UNITALKER_PYTHON")),
@@ -32,17 +31,17 @@ def load(path: Path) -> bpy.types.Object:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"),
+    ("name", "convention", "count"),
     [
-        ("makehuman_head_arkit_visemes.glb", 52),
-        ("ict_head_arkit.glb", 51),
-        # Under the names of ICT-FaceKit; all but tongueOut, with browInnerUp and cheekPuff in two halves.
-        ("ict_face_native_names.glb", 51),
-        ("godette_named.glb", 0),
+        ("makehuman_head_arkit_visemes.glb", "arkit52", 51),  # and tongueOut, which heads may lack
+        ("ict_head_arkit.glb", "arkit52", 51),
+        ("ict_face_native_names.glb", "ict", 53),
+        ("godette_named.glb", "vrm", 5),
     ],
 )
-def test_arkit_shapes_of_a_head_are_recognised(heads, name, count) -> None:
-    assert recognised(load(heads / name), SPELLINGS) == count
+def test_shapes_of_a_head_are_recognised(heads, name, convention, count) -> None:
+    detection = detected(load(heads / name), REPOSITORY / "assets")
+    assert (detection.convention.name, detection.found, detection.share) == (convention, count, 1.0)
 
 
 def test_both_halves_of_a_shape_are_keyed(heads, fake, make_sound) -> None:

@@ -217,6 +217,16 @@ def animate(request: dict[str, Any], requests: Requests) -> None:
     write_result(request, take)
 
 
+def rigged(values: np.ndarray, names: list[str], rows: list[dict[str, Any]]) -> tuple[np.ndarray, list[str]]:
+    """Values and names of a character's controls; sources that are no ARKit names follow the first channel."""
+    targets: dict[str, np.ndarray] = {}
+    for row in rows:
+        source = values[:, names.index(row["source"]) if row["source"] in names else 0]
+        moved = np.clip(row["gain"] * source + row["offset"], row["minimum"], row["maximum"])
+        targets[row["target"]] = targets.get(row["target"], 0) + moved
+    return np.stack(list(targets.values()), axis=1), list(targets)
+
+
 def write_result(request: dict[str, Any], take: str) -> None:
     duration = length_of(request)
     fps = request["fps"] or 25.0
@@ -225,9 +235,7 @@ def write_result(request: dict[str, Any], take: str) -> None:
     names = [f"v{i}.{axis}" for i in range(3) for axis in "xyz"] if mesh else channel_names(Path.cwd())
     values = made_up_values(max(1, round(duration * fps)), len(names), request["direction"].get("intensity", 1.0))
     if request["rig"]:
-        targets = request["rig"]["targets"]
-        values = values[:, [names.index(row["source"]) for row in targets]]
-        names = [row["target"] for row in targets]
+        values, names = rigged(values, names, request["rig"]["targets"])
     if MODE == "nan":
         values[0, 0] = np.nan
     if MODE == "wrong_fps":

@@ -12,6 +12,7 @@ import bpy
 from .. import animate_settings, backend_session
 from ..animate_options import AnimateOptions
 from ..properties import DEVICES, ENGINES
+from ..scene import rig_resolution
 from ..scene import target as targets
 from ..scene.scene_export import check_output, export_scene, sound_note
 from ..settings.placement import DENSITY, INTERPOLATION, WHERE
@@ -121,8 +122,8 @@ def _default_target() -> str:
     scene, active = bpy.context.scene, bpy.context.view_layer.objects.active
     if active is not None and targets.has_shape_keys(active):
         return str(active.name)
-    face = targets.only_face(scene, targets.arkit_spellings(backend_session.assets_folder()))
-    chosen = face or active
+    faces = rig_resolution.faces(scene, backend_session.assets_folder())
+    chosen = faces[0] if len(faces) == 1 else active
     return str(chosen.name) if chosen else ""
 
 

@@ -9,6 +9,7 @@ from bpy.props import FloatProperty, StringProperty
 
 from .. import animate_settings, backend_session, properties
 from ..client.errors import UniTalkerError
+from ..scene import rig_resolution
 from ..scene import target as targets
 from ..settings.placement import PlacementSettings
 from ..settings.speech import SpeechSettings
@@ -24,6 +25,8 @@ def panel_problem(context: bpy.types.Context) -> str:
     try:
         target = targets.find_object(context.scene, settings.target_name(context))
         targets.check_target(target, context.scene)
+        if not settings.head:  # a chosen head may go by its own names
+            rig_resolution.resolve(context.scene, target, backend_session.assets_folder())
     except UniTalkerError as error:
         return f"{error.message} {error.hint}"
     return "" if settings.filepath else "Choose a sound file."

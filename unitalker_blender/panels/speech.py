@@ -10,6 +10,7 @@ from .. import animate_settings, backend_session, live_direction, presets, takes
 from ..client.errors import UniTalkerError
 from ..operators import stepping
 from ..operators.animate import panel_problem
+from ..scene import rig_resolution
 from ..scene import target as targets
 from .quality import draw_take
 from .text import draw_text
@@ -89,11 +90,11 @@ def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     target = context.scene.objects.get(name)
     if target is not None and targets.has_shape_keys(target):
         try:
-            spellings = targets.arkit_spellings(backend_session.assets_folder())
+            detection = rig_resolution.detected(target, backend_session.assets_folder())
         except UniTalkerError:
-            return  # the status line says that the backend is missing
-        count = targets.recognised(target, spellings)
-        layout.label(text=f"{target.name}: {count} of {len(spellings.channels)} ARKit shapes", icon="SHAPEKEY_DATA")
+            return  # said below the button
+        if detection is not None:
+            layout.label(text=f"{target.name}: {detection.text()}", icon="SHAPEKEY_DATA", translate=False)
 
 
 def _draw_preset(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

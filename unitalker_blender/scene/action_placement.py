@@ -99,9 +99,25 @@ def open_place(owner: bpy.types.ID, placement: Placement, name: str) -> Place:
         )
     action = _existing(owner, placement)
     made = action is None
+    slot = 0
     if action is None:
-        action = compat.new_action(owner, placement.action if placement.where == "NAMED_ACTION" else name)
-    return Place(OwnerRef.of(owner), action.session_uid, compat.slot_for(action, owner), made)
+        wanted = placement.action if placement.where == "NAMED_ACTION" else name
+        action, slot = _new_action(owner, wanted, alone=placement.where == "NLA_TRACK")
+    return Place(OwnerRef.of(owner), action.session_uid, slot or compat.slot_for(action, owner), made)
+
+
+def _new_action(owner: bpy.types.ID, name: str, alone: bool) -> tuple[bpy.types.Action, int]:
+    """A new Action and its slot, 0 for one to be found or made.
+
+    An armature may have a body that walks: what its Action animates goes on in a copy of it, unless the new one lies
+    `alone` above it on an NLA track.
+    """
+    animation = owner.animation_data
+    if owner.id_type != "OBJECT" or alone or animation is None or animation.action is None:
+        return compat.new_action(owner, name), 0
+    action = animation.action.copy()
+    action.name = name
+    return action, compat.assigned_slot(animation)
 
 
 def _existing(owner: bpy.types.ID, placement: Placement) -> bpy.types.Action | None:

@@ -41,7 +41,7 @@ class Channel:
         return any(shape.startswith(_MOUTH) for shape in (*self.sum, *self.pose))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart as objects, so that results can be kept by them
 class Convention:
     """A set of shapes that heads have under agreed names.
 

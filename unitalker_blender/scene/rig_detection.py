@@ -72,6 +72,7 @@ def detect(names: tuple[str, ...], rigs: Path) -> tuple[Detection, ...]:
     return tuple(sorted(speaking, key=_rank, reverse=True))
 
 
+@functools.lru_cache(maxsize=1024)
 def find(convention: Convention, names: tuple[str, ...]) -> Detection:
     """A convention's channels among shape keys."""
     keys = match(tuple(convention.channels), names, convention.spellings).keys

@@ -17,6 +17,9 @@ from .rig_detection import Detection, detect, find, some
 from .rig_rows import Kind, Row, rows_of
 from .target import has_shape_keys, shape_key_names
 
+_WHOLE = 0.9
+"""Share of the mouth shapes from which on a mesh can speak for itself."""
+
 
 @dataclass(frozen=True)
 class Destination:
@@ -83,7 +86,7 @@ def resolve(scene: bpy.types.Scene, target: bpy.types.Object, assets: Path) -> R
     if detection is None or not any(part.rows for part in meshes):
         raise none_recognised(scene, target, assets)
     rows = [
-        _request_row(row, place)
+        _request_row(row, place, by_hand=False)
         for part in meshes
         for row in part.rows
         for place in _destinations(row, target, [part.mesh])
@@ -129,8 +132,11 @@ def parts(scene: bpy.types.Scene, target: bpy.types.Object, assets: Path) -> lis
     detection = detected(target, assets)
     rigs = assets / "rigs"
     found = []
+    apart = armature_of(target) is None
     for mesh in character_meshes(scene, target):
         names = tuple(shape_key_names(mesh.data.shape_keys))
+        if apart and mesh != target and _is_whole(names, rigs):
+            continue
         rows = rows_of(find(detection.convention, names), names, rigs) if detection is not None else ()
         own = detect(names, rigs)
         if not rows and own and own[0].convention.direct:
@@ -138,6 +144,12 @@ def parts(scene: bpy.types.Scene, target: bpy.types.Object, assets: Path) -> lis
         if rows or mesh == target:
             found.append(Part(mesh, rows))
     return found
+
+
+def _is_whole(names: tuple[str, ...], rigs: Path) -> bool:
+    """Whether a mesh is a face of its own, so that without an armature in common it is another character."""
+    found = detect(names, rigs)
+    return bool(found) and found[0].mouth_share >= _WHOLE
 
 
 def none_recognised(scene: bpy.types.Scene, target: bpy.types.Object, assets: Path) -> UniTalkerError:
@@ -153,8 +165,10 @@ def none_recognised(scene: bpy.types.Scene, target: bpy.types.Object, assets: Pa
     others = [item.name for item in faces(scene, assets) if item != target]
     return UniTalkerError(
         "target.none_recognised",
-        f"{message}: ARKit shapes, visemes, vowels and many others are understood.",
-        f"Choose the mesh that has them: {some(others)}." if others else "Set their sources in the panel Mapping.",
+        f"{message}. Known are ARKit shapes (jawOpen, mouthSmileLeft, ...), visemes, vowels and other families.",
+        f"Choose the mesh that has them: {some(others)}."
+        if others
+        else "Rename the shape keys, or set their sources in the panel Mapping.",
     )
 
 
@@ -184,8 +198,9 @@ def _destinations(row: Row, target: bpy.types.Object, meshes: list[bpy.types.Obj
         yield Destination("BONE", owner.session_uid, row.channel, row.target)
 
 
-def _request_row(row: Row, place: Destination) -> dict[str, Any]:
-    free = row.kind != "SHAPE_KEY" or row.source in HEAD_ANGLES
+def _request_row(row: Row, place: Destination, by_hand: bool = True) -> dict[str, Any]:
+    """A row as the backend reads it; one that was made by itself is held by the shape key's own range alone."""
+    free = not by_hand or row.kind != "SHAPE_KEY" or row.source in HEAD_ANGLES
     return {
         "target": str(place),
         "source": row.source,

@@ -88,17 +88,6 @@ def match_channels(target: bpy.types.Object, channels: tuple[str, ...], spelling
     return found
 
 
-def only_face(scene: bpy.types.Scene, spellings: Spellings) -> bpy.types.Object | None:
-    """The one mesh of the scene with ARKit shape keys; None when there is none or more than one."""
-    faces = [item for item in scene.objects if has_shape_keys(item) and recognised(item, spellings)]
-    return faces[0] if len(faces) == 1 else None
-
-
-def recognised(target: bpy.types.Object, spellings: Spellings) -> int:
-    """How many of the 52 ARKit shapes a mesh with shape keys has."""
-    return len(match(spellings.channels, shape_key_names(target.data.shape_keys), spellings).keys)
-
-
 def _candidates_hint(scene: bpy.types.Scene) -> str:
     names = [item.name for item in scene.objects if has_shape_keys(item)]
     if not names:
