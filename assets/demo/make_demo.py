@@ -26,6 +26,7 @@ from moments import choose_moments  # noqa: E402
 
 import unitalker_blender  # noqa: E402
 from unitalker_blender import backend_session  # noqa: E402
+from unitalker_blender.scene import rig_resolution  # noqa: E402
 from unitalker_blender.scene import target as targets  # noqa: E402
 
 HEAD = ROOT / "assets" / "heads" / "makehuman_head.glb"
@@ -54,8 +55,8 @@ def load_head(path: Path) -> bpy.types.Object:
     meshes = [found for found in bpy.data.objects if found not in before and targets.has_shape_keys(found)]
     if not meshes:
         raise SystemExit(f"error: {path} has no mesh with shape keys.")
-    spellings = targets.arkit_spellings(backend_session.assets_folder())
-    return max(meshes, key=lambda mesh: targets.recognised(mesh, spellings))
+    faces = rig_resolution.faces(bpy.context.scene, backend_session.assets_folder())
+    return max(meshes, key=lambda mesh: (mesh in faces, len(mesh.data.vertices)))
 
 
 def animate(head: bpy.types.Object, audio: Path) -> float:

@@ -222,7 +222,8 @@ def rigged(values: np.ndarray, names: list[str], rows: list[dict[str, Any]]) -> 
     targets: dict[str, np.ndarray] = {}
     for row in rows:
         source = values[:, names.index(row["source"]) if row["source"] in names else 0]
-        moved = np.clip(row["gain"] * source + row["offset"], row["minimum"], row["maximum"])
+        moved = row.get("gain", 1) * source + row.get("offset", 0)
+        moved = np.clip(moved, row.get("minimum", 0), row.get("maximum", 1))
         targets[row["target"]] = targets.get(row["target"], 0) + moved
     return np.stack(list(targets.values()), axis=1), list(targets)
 
