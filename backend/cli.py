@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -25,6 +25,7 @@ from backend.export import WRITABLE, write_motion
 from backend.inference import AnimateOptions
 from backend.model_inspection import inspect_model
 from backend.motion.direction import Direction
+from backend.motion.presets import make_direction, merge, read_direction, read_preset
 from backend.progress import ProgressCallback, Stage
 from backend.protocol import Device, ModelInfo
 from backend.session import Order, Outcome, Session
@@ -101,15 +102,24 @@ def animate_command(
     model: Annotated[str | None, typer.Option(help="Name or folder of a model; the bundled one if left out.")] = None,
     head: Annotated[str | None, typer.Option(help="Head of the model; its default if left out.")] = None,
     identity: Annotated[str | None, typer.Option(help="Speaking style; the model's default if left out.")] = None,
+    identity_b: Annotated[
+        str | None, typer.Option(help="A second speaking style, for style_blend in the direction.")
+    ] = None,
     fps: Annotated[float | None, typer.Option(min=1, max=1000, help="Frame rate; the head's own if left out.")] = None,
-    intensity: Annotated[float, typer.Option(min=0, max=10, help="0 is still, 1 as the model says.")] = 1.0,
-    smoothing: Annotated[float, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = 0.0,
+    preset: Annotated[
+        str | None, typer.Option(help="Direction: natural, broad, subtle, anime, game, or a .json file.")
+    ] = None,
+    direction: Annotated[
+        Path | None, typer.Option(help="JSON file with sliders that replace those of the preset.")
+    ] = None,
+    intensity: Annotated[float | None, typer.Option(min=0, max=10, help="0 is still, 1 as the model says.")] = None,
+    smoothing: Annotated[float | None, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto",
     engine: Annotated[EngineChoice, typer.Option(help="What computes; auto is torch where it is installed.")] = "auto",
 ) -> None:
     """Turn a sound file into face motion."""
-    direction = Direction(intensity=intensity, smoothing=smoothing)
-    options = AnimateOptions(head=head, identity=identity, fps=fps, direction=direction)
+    directed = _direction(preset, direction, {"intensity": intensity, "smoothing": smoothing})
+    options = AnimateOptions(head=head, identity=identity, identity_b=identity_b, fps=fps, direction=directed)
     started = time.monotonic()
     with _progress_bar() as report:
         order = Order(audio, output, model, device, options, engine)
@@ -120,6 +130,14 @@ def animate_command(
 
 
 app.command("view")(view_command)
+
+
+def _direction(preset: str | None, path: Path | None, sliders: Mapping[str, float | None]) -> Direction:
+    """The preset, on top of it the file, on top of that the options."""
+    named = {name: value for name, value in sliders.items() if value is not None}
+    layers = [read_preset(preset)] if preset else []
+    layers += [read_direction(path)] if path else []
+    return make_direction(merge(*layers, named), "The direction")
 
 
 @contextmanager

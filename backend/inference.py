@@ -18,6 +18,7 @@ from backend.motion.direction import NEUTRAL, Direction
 from backend.motion.perform import perform
 from backend.progress import ProgressCallback, Stage
 from backend.prosody import analyse
+from backend.rig.solve import apply_rig
 from backend.rig.spec import Rig
 from backend.takes import Origin, Take
 
@@ -124,7 +125,8 @@ def animate(
     """
     take = record(engine, audio, options, progress)
     with memory_watched():
-        return perform(take, options.direction, options.fps, options.rig)
+        motion = perform(take, options.direction, options.fps)
+        return motion if options.rig is None else apply_rig(motion, options.rig)
 
 
 def record(engine: Engine, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None) -> Take:

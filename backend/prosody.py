@@ -21,7 +21,7 @@ _BLOCK_FRAMES = 3000
 _SPEECH_BAND = (100.0, 3900.0)
 """Hz; the rumble of a recording is often louder than its breath."""
 _PITCH_RANGE = (65.0, 420.0)
-_OCTAVE_COST = 0.02
+_OCTAVE_COST = 0.08
 """Per octave, against the half of the true pitch, which fits a periodic sound as well (Boersma 1993)."""
 _VOICED = 0.5
 _PITCH_MEDIAN = 5
@@ -90,9 +90,9 @@ def _analyse_block(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     band = (frequencies >= _SPEECH_BAND[0]) & (frequencies <= _SPEECH_BAND[1])
     # Parseval: the sum over positive frequencies is half of the window's energy.
     mean_square = 2 * power[:, band].sum(axis=1) / (_SPECTRUM * np.square(shape).sum())
-    loudness = 10 * np.log10(np.maximum(mean_square, 10 ** (SILENCE_LEVEL / 10)))
+    loudness = 10 * np.log10(np.maximum(mean_square, 1e-12))
     pitch, periodicity = _find_pitch(power, shape)
-    return loudness.astype(np.float32), pitch, periodicity
+    return np.maximum(loudness, SILENCE_LEVEL).astype(np.float32), pitch, periodicity
 
 
 def _find_pitch(power: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

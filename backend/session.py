@@ -16,9 +16,9 @@ from backend.importing import read_motion
 from backend.importing.take import imported_key, imported_take
 from backend.inference import WINDOWS, AnimateOptions, record
 from backend.motion.direction import Direction
-from backend.motion.perform import perform
-from backend.motion.quality import measure_quality
+from backend.motion.perform import judge, perform
 from backend.progress import ProgressCallback
+from backend.rig.solve import apply_rig
 from backend.rig.spec import Rig
 from backend.takes import Take, TakeStore, missing_take, take_key
 from backend.vertex_components import VertexComponents, check_has_vertices, find_components
@@ -219,8 +219,10 @@ class Session:
 def _direct(
     key: str, take: Take, direction: Direction, fps: float | None, rig: Rig | None, remark: str = ""
 ) -> Outcome:
-    motion = perform(take, direction, fps, rig)
+    motion = perform(take, direction, fps)
+    quality = judge(motion, take, direction)
     if remark:
         motion = replace(motion, notes=(*motion.notes, remark))
-    origin = take.origin
-    return Outcome(motion, key, origin.identity, origin.device, origin.engine, measure_quality(motion))
+    if rig is not None:
+        motion = apply_rig(motion, rig)
+    return Outcome(motion, key, take.origin.identity, take.origin.device, take.origin.engine, quality)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MANIFEST = "blender_manifest.toml"
-ASSETS = ("models", "rigs", "topologies")
+ASSETS = ("models", "rigs", "topologies", "presets", "emotions")
 
 
 def stage(root: Path, folder: Path, platform: str, wheels: Sequence[Path]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 Emotion = Literal["happy", "sad", "angry", "fearful", "disgusted", "surprised", "contemptuous", "calm"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
@@ -34,6 +34,12 @@ def _in_order(keys: tuple[Key, ...]) -> tuple[Key, ...]:
 
 Curve = Annotated[tuple[Key, ...], Field(strict=False, min_length=1, max_length=10_000), AfterValidator(_in_order)]
 """``[[seconds, weight], …]``: straight lines between the keys, and the outermost weights before and after."""
+
+
+Strength = Annotated[
+    Annotated[Share, Tag("number")] | Annotated[Curve, Tag("curve")],
+    Discriminator(lambda weight: "curve" if isinstance(weight, list | tuple) else "number"),
+]
 
 
 class _Part(BaseModel):
@@ -125,7 +131,7 @@ class EmotionPose(_Part):
 
     on: bool = True
     emotion: Emotion
-    weight: Share | Curve = 1.0
+    weight: Strength = 1.0
     mouth: Share = 0.6
     eyes: Share = 1.0
     brows: Share = 1.0

@@ -87,6 +87,31 @@ def test_options_reach_the_motion(call: Call, murmur: Path, tmp_path: Path) -> N
         assert np.ptp(data["values"], axis=0).max() < 1e-6
 
 
+def test_a_preset_a_file_and_options_lie_on_top_of_each_other(call: Call, murmur: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text('{"blinks": {"rate": 60}, "head": {"on": false}}')
+    arguments = ("animate", murmur, "--model", "tiny", "--preset", "natural", "--direction", mine, "--fps", "60")
+    assert call(*arguments, "-o", tmp_path / "a.npz")[0] == 0
+    assert call(*arguments, "-o", tmp_path / "b.npz", "--intensity", "0")[0] == 0
+    with np.load(tmp_path / "a.npz") as lively, np.load(tmp_path / "b.npz") as quiet:
+        names = lively["names"].tolist()
+        assert lively["values"][:, names.index("eyeBlinkLeft")].max() > 0.9
+        # The layer is off; breath alone moves the head.
+        assert np.degrees(np.abs(lively["values"][:, names.index("headPitch")])).max() < 2
+        funnel = names.index("mouthFunnel")
+        assert lively["values"][:, funnel].max() > 0.1 > quiet["values"][:, funnel].max() == 0
+
+
+def test_two_styles_blend(call: Call, murmur: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text('{"style_blend": 1}')
+    blended = ("--identity", "one", "--identity-b", "two", "--direction", mine)
+    for name, options in (("blended", blended), ("two", ("--identity", "two"))):
+        assert call("animate", murmur, "-o", tmp_path / f"{name}.npz", "--model", "tiny", *options)[0] == 0
+    with np.load(tmp_path / "blended.npz") as one, np.load(tmp_path / "two.npz") as other:
+        assert np.array_equal(one["values"], other["values"])
+
+
 def bad_calls(folder: Path, murmur: Path, video: Path) -> list[tuple[list[object], str]]:
     """Arguments, and what the message has to say."""
     out = folder / "out.npz"
@@ -114,6 +139,8 @@ def bad_calls(folder: Path, murmur: Path, video: Path) -> list[tuple[list[object
     outputs = [
         (["-o", folder / "gone" / "out.npz"], "Cannot write"),
         (["-o", folder / "out.mp4"], ".npz"),
+        (["-o", out, "--preset", "gone"], "anime, broad, game, natural, subtle"),
+        (["-o", out, "--direction", folder / "text.wav"], "text.wav"),
         (["-o", out, "--model", "gone"], "no model 'gone'"),
         (["-o", out, "--head", "gone"], "weights, mesh"),
         (["-o", out, "--identity", "gone"], "one, two, pivot"),

@@ -15,7 +15,7 @@ import pytest
 import unitalker_blender
 from tests.client.conftest import awkward, command, make_sound  # noqa: F401
 from tests.client.fake_backend import channel_names
-from unitalker_blender import backend_session
+from unitalker_blender import backend_session, presets
 from unitalker_blender.operators.animate import UNITALKER_OT_animate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,6 +51,8 @@ def fake(command, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:  # 
     monkeypatch.setattr(backend_session, "ADDON_FOLDER", command.root)
     monkeypatch.setenv("UNITALKER_PYTHON", sys.executable)
     monkeypatch.delenv("UNITALKER_FAKE", raising=False)
+    # Its motion is known only as long as nothing is changed about it.
+    monkeypatch.setattr(presets, "DEFAULT", presets.NEUTRAL)
     return lambda mode: monkeypatch.setenv("UNITALKER_FAKE", mode)
 
 

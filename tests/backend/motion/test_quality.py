@@ -1,0 +1,44 @@
+"""The read-out says what an eye would see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.annotation import Annotation, FaceMotion
+from backend.motion.quality import measure_quality
+
+PAUSES = np.array([[3.0, 4.0]])
+CLOSURES = np.array([0.48, 0.96, 1.44, 1.92])
+
+
+def opening(fps: float = 25.0) -> np.ndarray:
+    """Closed every 0.48 s, open between, slightly open in the pause."""
+    time = np.arange(round(4 * fps)) / fps
+    return np.where(time < 3, 0.4 * np.abs(np.sin(np.pi * time / 0.48)), 0.08)
+
+
+def measured(make_motion, track: np.ndarray, fps: float = 25.0) -> dict[str, float]:
+    return measure_quality(make_motion(fps, jawOpen=track), CLOSURES, PAUSES)
+
+
+def test_closures_silence_range_and_jitter_of_a_known_mouth(make_motion) -> None:
+    numbers = measured(make_motion, opening())
+    assert numbers["closure"] == 1.0
+    assert numbers["silence"] == pytest.approx(0.08 / 0.4, abs=0.03)
+    assert numbers["range"] == pytest.approx(0.4, abs=0.05)
+    assert numbers["jitter"] < 0.06
+
+
+def test_lips_that_stay_apart_and_a_trembling_jaw_are_seen(make_motion) -> None:
+    track = opening()
+    assert measured(make_motion, track + 0.1)["closure"] == 0.0
+    tremble = track + 0.02 * (-1.0) ** np.arange(len(track))
+    assert measured(make_motion, tremble)["jitter"] > 3 * measured(make_motion, track)["jitter"]
+
+
+def test_what_cannot_be_measured_is_left_out(make_motion) -> None:
+    short = make_motion(12.0, jawOpen=opening(12.0))
+    assert measure_quality(short, np.zeros(0), np.zeros((0, 2))).keys() == {"range"}
+    mesh = Annotation(type_name="mesh", kind="vertices", dim=3, fps=25, unit="m")
+    assert measure_quality(FaceMotion(np.zeros((9, 3), np.float32), 25, mesh), CLOSURES, PAUSES) == {}
