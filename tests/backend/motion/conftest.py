@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from backend.annotation import Annotation, FaceMotion
-from backend.audio import SAMPLE_RATE, Audio, read_audio
+from backend.audio import SAMPLE_RATE, read_audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.inference import AnimateOptions, record
 from backend.prosody import Prosody, analyse
 from backend.takes import Origin, Take
@@ -70,5 +71,5 @@ def sentence() -> Take:
     model = ROOT / "assets/models/unitalker-s"
     if not (model / "model.json").is_file():
         pytest.skip("needs the bundled model")
-    audio: Audio = read_audio(ROOT / "assets/audio/demo_voice.ogg")
-    return record(load_bundle(model), audio, AnimateOptions(identity_b="s3"))
+    audio = read_audio(ROOT / "assets/audio/demo_voice.ogg")
+    return record(TorchEngine(load_bundle(model)), audio, AnimateOptions(identity_b="s3"))
