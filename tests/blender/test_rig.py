@@ -9,6 +9,7 @@ import bpy
 import pytest
 
 from tests.blender.conftest import REPOSITORY
+from tests.blender.test_addon import draw
 from unitalker_blender.client.errors import UniTalkerError
 from unitalker_blender.scene.rig_resolution import Destination, resolve
 from unitalker_blender.scene.target import has_shape_keys, shape_key_names
@@ -131,6 +132,23 @@ def test_parts_in_another_spelling(make_face) -> None:
     brows.parent = face
     assert resolved(face).meshes == ("Face", "Brows")
     assert driven(face)["browInnerUp"] == ["BrowInnerUp"]
+
+
+def test_the_panel_shows_what_was_found(make_face) -> None:
+    face, teeth = make_face("Face", VRM), make_face("Teeth", ("A",))
+    teeth.parent = face
+    bpy.context.view_layer.objects.active = face
+    drawn = draw()
+    assert "VRM: 5 of 5 shapes (100 %)" in drawn.texts
+    assert "include" in drawn.drawn
+    assert "rows" not in drawn.drawn
+    bpy.ops.unitalker.mapping_fill()
+    assert "rows" in draw().drawn
+
+
+def test_the_panel_says_what_to_do_with_unknown_keys(make_face) -> None:
+    make_face("Face", ("target_0", "target_1"))
+    assert "Names from File" in " ".join(draw().texts)
 
 
 # --- the list ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ..client.errors import UniTalkerError
 from ..operators.mapping import face_of
 from ..operators.stepping import running
 from ..settings.mapping import UniTalkerMapping, UniTalkerMappingRow
+from .speech import SidebarPanel
 from .text import draw_text
 
 _ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "OBJECT": "EMPTY_AXIS"}
@@ -48,14 +49,12 @@ class UNITALKER_UL_mapping(bpy.types.UIList):  # noqa: N801
         return [self.bitflag_filter_item if show else 0 for show in shown], []
 
 
-class UNITALKER_PT_mapping(bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_mapping(SidebarPanel, bpy.types.Panel):  # noqa: N801
     """What was detected, the meshes of the character, and the rows."""
 
     bl_label = "Mapping"
     bl_idname = "UNITALKER_PT_mapping"
     bl_parent_id = "UNITALKER_PT_speech"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
     @classmethod
