@@ -11,6 +11,7 @@ from backend.engine import choose_device
 from backend.errors import UniTalkerError
 from training.config import Recipe, load_recipe
 from training.datasets.cli import data_app
+from training.pca_cli import pca_app
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
@@ -23,6 +24,7 @@ RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
 app.add_typer(data_app, name="data")
+app.add_typer(pca_app, name="pca")
 
 
 @app.command("encoder")

@@ -23,6 +23,7 @@ from backend.model.unitalker import UniTalker
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import Recipe
 from training.datasets.corpus import Corpus
+from training.datasets.writer import PCA_FILE
 from training.objective import losses_by_head
 from training.pca import PcaBasis, fit_pca
 from training.sequences import Sequence, evaluation_sequences, training_sequences
@@ -80,7 +81,7 @@ def begin(
     absolute = {name: None if path is None else str(path.resolve()) for name, path in asdict(places).items()}
     (run / "run.json").write_text(json.dumps(absolute), encoding="utf-8")
     encoder = places.read_encoder(recipe)
-    bases = _fit_bases(recipe, corpus, run)
+    bases = _bases(recipe, corpus, run)
     spec = model_spec(recipe, corpus, encoder, bases)
     torch.manual_seed(recipe.seed)
     model = UniTalker(spec)
@@ -229,18 +230,26 @@ def _stores(
     return training, validation
 
 
-def _fit_bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:
+def _bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:
+    """The PCA of each head that has one, kept with the run: that of the data set's own folder, else fitted now."""
     bases = {}
     for type_name, head in recipe.heads.items():
         if head.components is not None:
-            bases[type_name] = fit_pca(
-                partial(_motions, corpus, corpus.annotations[type_name]),
-                components=head.components,
-                batch_size=_PCA_BATCH,
-                seed=recipe.seed,
-            )
+            annotation = corpus.annotations[type_name]
+            folders = [corpus.folder_of(name) for name in corpus.names if corpus.annotation_of(name) == annotation]
+            stored = folders[0] / PCA_FILE
+            if len(folders) == 1 and stored.is_file():
+                basis = PcaBasis.load(stored, annotation.dim).first(head.components)
+            else:
+                basis = fit_pca(
+                    partial(_motions, corpus, annotation),
+                    components=head.components,
+                    batch_size=_PCA_BATCH,
+                    seed=recipe.seed,
+                )
+            bases[type_name] = basis
             (run / "pca").mkdir(exist_ok=True)
-            bases[type_name].save(run / "pca" / f"{type_name}.npz")
+            basis.save(run / "pca" / f"{type_name}.npz")
     return bases
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.errors import UniTalkerError
-from training.pca import PcaBasis, fit_pca
+from training.pca import PcaBasis, fit_pca, working_memory
 
 BENCH = Path(__file__).parents[3] / "shared" / "bench" / "G0_grid_mesh"
 
@@ -122,6 +122,35 @@ def test_memory_does_not_grow_with_the_number_of_clips(tmp_path: Path) -> None:
     few, many = peak(8), peak(40)
     assert many < 1.3 * few
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("components", "batch", "dim"), [(64, 128, 6000), (16, 256, 3000)])
+def test_memory_is_what_is_promised_however_many_frames_there_are(
+    components: int, batch: int, dim: int, tmp_path: Path
+) -> None:
+    """The same formula gives the 4.7 GB for 100,000 frames of BIWI, which take 28 GB on disk."""
+    peaks = []
+    for batches in (3, 6):
+        frames = np.lib.format.open_memmap(tmp_path / "f.npy", "w+", np.float32, (batches * batch, dim))
+        frames[:] = np.random.default_rng(0).standard_normal(frames.shape, np.float32)
+        frames.flush()
+        mapped = np.load(tmp_path / "f.npy", mmap_mode="r")
+        tracemalloc.start()
+        fit_pca(mapped, components, batch)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    promised = working_memory(components, batch, dim)
+    assert max(peaks) < 1.1 * promised and min(peaks) > 0.6 * promised
+    assert peaks[1] < 1.02 * peaks[0]
+    assert working_memory(512, 1024, 70110) == pytest.approx(4.7e9, rel=0.02)
+
+
+def test_the_first_components_are_those_of_a_smaller_fit(tmp_path: Path) -> None:
+    basis = fit_pca(motion(), 12, 300)
+    small = basis.first(5)
+    np.testing.assert_allclose(small.encode(motion()), basis.encode(motion(), 5), atol=1e-6)
+    with pytest.raises(UniTalkerError, match="12 components, 13 are wanted"):
+        basis.first(13)
 
 
 def test_round_trip_keeps_every_array_and_leaves_nothing_else(tmp_path: Path) -> None:

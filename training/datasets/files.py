@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
-from backend.audio import read_audio
+from backend.audio import SAMPLE_RATE, read_audio
 from backend.errors import UniTalkerError
 
 
@@ -60,3 +62,15 @@ def open_frames(path: Path, dim: int) -> np.ndarray:
 def read_sound(path: Path) -> np.ndarray:
     """16 kHz mono float32 of a sound file, or of samples as ``.npy``, which are taken as they are."""
     return np.asarray(open_array(path), np.float32) if path.suffix == ".npy" else read_audio(path).samples[:]
+
+
+def samples_of_sound(path: Path) -> int:
+    """How many samples `read_sound` gives, by the file's header."""
+    if path.suffix == ".npy":
+        return len(open_array(path))
+    try:
+        header = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise UniTalkerError("audio.unreadable", f"{path} is not sound: {error.error_string.rstrip('.')}.") from error
+    samples: int = math.ceil(header.frames * SAMPLE_RATE / header.samplerate)
+    return samples

@@ -8,7 +8,8 @@ missing files is used as far as it goes; `OfficialDataSet.missing` names the res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from training.datasets.clip import (
     samples_in,
     trained_seconds,
 )
+from training.datasets.clip_frames import ClipFrames, FrameFile
 from training.datasets.description import Description, describe
-from training.datasets.files import open_array, open_frames, read_json, read_sound
+from training.datasets.files import open_array, open_frames, read_json, read_sound, samples_of_sound
 from training.datasets.source import Recording, Source
 
 LAYOUT = "official"
@@ -45,6 +47,21 @@ class _Entry(BaseModel):
     id: int
     annot_type: str
     fps: float
+
+
+@dataclass(frozen=True)
+class ClipReader:
+    """A clip that is not read yet.
+
+    Attributes:
+        path: of its motion.
+        identity: whose face it is.
+        read: gives what is trained on; ``None`` for less than half a second.
+    """
+
+    path: Path
+    identity: str
+    read: Callable[[], Clip | None]
 
 
 class OfficialDataSet:
@@ -134,10 +151,33 @@ class OfficialDataSet:
         Raises:
             UniTalkerError: a clip is damaged or has no identity; the message names it.
         """
-        for entry in self._present(split):
-            clip = self._trained(entry, split, like_released_code)
+        for reader in self.readers(split, like_released_code):
+            clip = reader.read()
             if clip is not None:
                 yield clip
+
+    def readers(self, split: Split, like_released_code: bool = False) -> list[ClipReader]:
+        """The clips of a split, each read when asked for; arguments and errors as `clips`."""
+        return [
+            ClipReader(
+                path=self.folder / entry.annot_path,
+                identity=self._identity(entry, split),
+                read=partial(self._trained, entry, split, like_released_code),
+            )
+            for entry in self._present(split)
+        ]
+
+    def frames(self, split: Split) -> ClipFrames:
+        """All frames of a split that are trained on, as one array that is read as far as it is used."""
+        files, fps = [], self.annotation.fps
+        for entry in self._present(split):
+            step = self._step(entry, split)
+            stored = -(-len(self._frames(entry, split)) // step)
+            seconds = trained_seconds(samples_of_sound(self.folder / entry.audio_path), stored, fps)
+            if seconds >= SHORTEST_CLIP:
+                path, template = self.folder / entry.annot_path, self.templates[self._identity(entry, split)]
+                files.append(FrameFile(path, round(seconds * fps), step, self.annotation.scale, template))
+        return ClipFrames(files, self.annotation.dim)
 
     def recordings(self, split: Split) -> list[Recording]:
         """The clips of a split as they are stored: uncut, and at their own frame rate."""

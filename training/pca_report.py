@@ -1,0 +1,55 @@
+"""How much of a motion a PCA holds: in numbers and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from backend.export.atomic import atomic_write
+from training.datasets.official import OfficialDataSet
+from training.line_chart import line_chart
+from training.pca import PcaBasis
+
+_SHARES = (0.9, 0.95, 0.98, 0.99)
+
+
+def explained_rows(basis: PcaBasis) -> list[tuple[str, str]]:
+    """Label and text: the share of the variance that doubling numbers of components explain, and how many components
+    common shares need.
+    """
+    cumulative = np.cumsum(basis.explained_variance_ratio)
+    counts = sorted({*(2**n for n in range(len(cumulative).bit_length())), len(cumulative)})
+    rows = [(f"{n} components", f"{100 * cumulative[n - 1]:.2f} %") for n in counts if n <= len(cumulative)]
+    for share in _SHARES:
+        enough = np.flatnonzero(cumulative >= share)
+        rows.append((f"{100 * share:g} %", f"{enough[0] + 1} components" if len(enough) else "more components"))
+    return rows
+
+
+def draw_explained(basis: PcaBasis, path: Path) -> None:
+    """Writes the explained variance over the number of components as SVG.
+
+    Raises:
+        UniTalkerError: ``output.unwritable``.
+    """
+    shares = 100 * basis.explained_variance_ratio
+    numbers = np.arange(1, len(shares) + 1).tolist()
+    lines = {"together": (numbers, np.cumsum(shares).tolist()), "each": (numbers, shares.tolist())}
+    chart = line_chart("Explained variance", "components", "% of the variance", lines, (0, 100))
+    with atomic_write(path) as file:
+        file.write(chart.encode())
+
+
+def held_out_error(data: OfficialDataSet, basis: PcaBasis) -> float | None:
+    """Mean distance in metres by which the vertices of the validation clips miss their place after encoding and
+    decoding; ``None`` without such clips.
+    """
+    if not data.has_split("val"):
+        return None
+    distances, frames = 0.0, 0
+    for clip in data.clips("val"):
+        error = (basis.decode(basis.encode(clip.motion)) - clip.motion).reshape(len(clip.motion), -1, 3)
+        distances += float(np.linalg.norm(error, axis=-1).mean(axis=1).sum())
+        frames += len(clip.motion)
+    return distances / frames if frames else None
