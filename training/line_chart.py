@@ -57,7 +57,7 @@ def line_chart(
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         if len(lines) > 1:
             parts.append(
-                f'<text x="{_WIDTH - _RIGHT - 4}" y="{_TOP + 16 * (number + 1)}" text-anchor="end" fill="{colour}">'
+                f'<text x="{_WIDTH - _RIGHT - 4}" y="{_HEIGHT // 2 + 16 * number}" text-anchor="end" fill="{colour}">'
                 f"{escape(name)}</text>"
             )
     return "\n".join([*parts, "</svg>\n"])

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
+from training.config import DataSet, Head, Recipe
 from training.datasets.clip import Clip
 from training.datasets.convert import convert
 from training.datasets.cutting import cut
 from training.datasets.layouts import open_source
 from training.datasets.official import OfficialDataSet
 from training.datasets.source import Recording, Source
+from training.runs import Places, begin
 
 from .recordings import RATE, syllables, voice
 from .test_own_takes import export, phone_take
@@ -74,6 +77,19 @@ def test_takes_of_a_phone_become_clips_to_train_on(tmp_path: Path) -> None:
     head = np.load(tmp_path / "D/head/MySlate_1_iPhone_000.npy")
     np.testing.assert_allclose(head[:, 1], 0.1, atol=1e-6)
     assert json.loads((tmp_path / "D/annotation.json").read_text())["head"]["names"][1] == "headYaw"
+
+
+def test_what_is_converted_is_what_training_takes(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    for number in range(5):
+        phone_take(tmp_path / f"me/{number}", f"S_{number}_iPhone", seconds=3)
+    convert(open_source(tmp_path / "me"), tmp_path / "data/D", unheard)
+    settings = DataSet(name="mine", folder="D", neutral="quiet")
+    heads = {"arkit_blendshape_weight": Head(title="Mine")}
+    recipe = tiny_recipe.model_copy(update={"data": (settings,), "heads": heads})
+    places = Places(tmp_path / "data", tmp_path / "cache")
+    material = begin(recipe, tmp_path / "run", places, torch.device("cpu"), lambda _name: lambda _done, _what: None)
+    assert material.spec.identities == ("me", "pivot")
+    assert material.training.entries and material.validation.entries
 
 
 def test_a_frame_rate_that_is_not_trained_on_is_changed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
-from backend.official_release import released_annotations
+from backend.official_release import DataSet, data_sets, identity_names, released_annotations
 from backend.official_resources import find_pca, find_template
 from training.datasets.clip import Clip, Split
 from training.datasets.official import OfficialDataSet
@@ -106,6 +107,37 @@ def test_a_folder_of_the_release_needs_no_annotation_file(tmp_path: Path) -> Non
     assert data.annotation == released
     clip = next(data.clips("train"))
     np.testing.assert_allclose(clip.motion, made[clip.name].motion[::2], atol=1e-6)
+
+
+@pytest.mark.parametrize("released", data_sets(), ids=lambda data: data.name)
+def test_each_folder_of_the_release_is_known(released: DataSet, tmp_path: Path) -> None:
+    """Scale, frame rate, numbering of people as in a released checkpoint, and passes per epoch (10, 5, 4, 1, ...)."""
+    annotation = released_annotations()[released.head]
+    stored = annotation.model_copy(update={"fps": 60.0 if released.name in ("D1", "D6", "D7") else annotation.fps})
+    names = [f"person {number}" for number in range(released.identities)]
+    template = np.zeros(stored.dim, np.float32)
+    writer = OfficialWriter(tmp_path / "D", stored, dict.fromkeys(names, template), name=released.name)
+    clip = clips(stored, 1)["take0"]
+    writer.add(replace(clip, identity=names[-1]), "train")
+    writer.finish()
+    (tmp_path / "D/annotation.json").unlink()
+    data = OfficialDataSet(tmp_path / "D")
+    assert data.annotation == annotation
+    assert data.duplication == {"D0": 10, "D1": 5, "D2": 4}.get(released.name, 1)
+    rows, _ = identity_names(934)
+    assert data.identities == tuple(name for name in rows if name.startswith(f"{released.name}/"))
+    (read,) = data.clips("train")
+    assert read.identity == data.identities[-1]
+    np.testing.assert_allclose(read.motion, clip.motion[:: round(stored.fps / annotation.fps)], atol=1e-6)
+
+
+def test_a_clip_at_another_rate_than_its_set_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "D", MESH, clips(MESH, 4))
+    listing = json.loads((tmp_path / "D/train.json").read_text())
+    listing["data"][0]["fps"] = 30
+    (tmp_path / "D/train.json").write_text(json.dumps(listing))
+    with pytest.raises(UniTalkerError, match=r"has 30 frames per second.*the 25 of annotation\.json"):
+        next(OfficialDataSet(tmp_path / "D").clips("train"))
 
 
 def test_unknown_annotation_type_without_description_lists_the_known(tmp_path: Path) -> None:

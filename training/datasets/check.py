@@ -115,7 +115,7 @@ class _Check:
             if not self._source.has_gaps:
                 check_finite(clip.motion, clip.fps, recording.name)
         except UniTalkerError as error:
-            found.unusable.append(error.message)
+            found.unusable.append(str(error))
             return
         seconds = min(len(clip.audio) / SAMPLE_RATE, len(clip.motion) / clip.fps)
         found.fps[clip.fps] += 1

@@ -67,7 +67,7 @@ def _counted(names: list[str]) -> str:
 def _alignment(alignment: Alignment | None) -> str:
     if alignment is None:
         return "unknown: there is too little sound with motion"
-    return f"{1000 * alignment.offset:+.0f} ms, correlation {alignment.correlation:.2f}"
+    return f"{round(1000 * alignment.offset):+d} ms, correlation {alignment.correlation:.2f}"
 
 
 def _first(lines: list[str]) -> list[str]:
