@@ -10,12 +10,11 @@ import numpy as np
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.official_release import released_annotations
-from training.datasets.clip import Split
 from training.datasets.mesh_takes import (
     MeshSet,
-    MeshTake,
     find_sounds,
     read_templates,
+    split_by_sentence,
     takes_of_arrays,
     takes_of_meshes,
 )
@@ -23,7 +22,6 @@ from training.datasets.source import Source
 
 _TRAINED = ("F2", "F3", "F4", "M3", "M4", "M5")
 """The subjects of the paper's training set; it keeps the others to test on unseen faces."""
-_LAST_TRAINING, _LAST_VALIDATION = 32, 36
 _SCALES = (0.2, 0.001, 1.0)
 """To metres: from the normalised space of the release, from millimetres, from metres."""
 _HEAD_SIZES = (0.12, 0.7)
@@ -55,17 +53,9 @@ def open_biwi(folder: Path) -> Source:
         takes=takes,
         sounds={key: path for key, path in sounds.items() if key.startswith(_TRAINED)},
         templates={name: template for name, template in templates.items() if name in _TRAINED},
-        split=_split,
+        split=split_by_sentence,
         notes=(f"{', '.join(others)} are left out: the paper keeps them to test on unseen faces",) if others else (),
     ).source()
-
-
-def _split(take: MeshTake) -> Split | None:
-    number = "".join(filter(str.isdigit, take.name))
-    if not number:
-        return None
-    sentence = int(number)
-    return "train" if sentence <= _LAST_TRAINING else "val" if sentence <= _LAST_VALIDATION else "test"
 
 
 def _annotation(folder: Path, templates: Mapping[str, np.ndarray]) -> Annotation:

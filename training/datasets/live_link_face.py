@@ -19,7 +19,7 @@ from backend.export.live_link_face import ARKIT_COLUMNS
 from backend.importing.live_link_face import read_live_link_face
 from training.datasets.clip import HEAD_CHANNELS, Clip
 from training.datasets.files import read_json
-from training.datasets.source import Recording, Source
+from training.datasets.source import Recording, Source, weights_annotation
 from training.datasets.takes import find_sound, person_of, read_take_sound, unique_names
 
 ARKIT_TYPE = "arkit_blendshape_weight"
@@ -79,15 +79,7 @@ def _channels(motion: FaceMotion, names: tuple[str, ...]) -> np.ndarray | None:
 
 
 def _annotation(fps: float) -> Annotation:
-    return Annotation(
-        type_name=ARKIT_TYPE,
-        title="ARKit blendshapes",
-        kind="blendshapes",
-        dim=len(ARKIT_NAMES),
-        fps=fps,
-        unit="weight",
-        names=ARKIT_NAMES,
-    )
+    return weights_annotation(ARKIT_TYPE, "ARKit blendshapes", ARKIT_NAMES, fps)
 
 
 def _find_takes(folder: Path) -> list[Path]:

@@ -21,6 +21,7 @@ TEMPLATES_FILE = "templates.npz"
 _TEMPLATE_FOLDERS = ("templates", "rigid_scans")
 _TEMPLATE_SUFFIXES = (".ply", ".obj")
 _SOUND_SUFFIXES = (".wav", ".flac")
+_LAST_TRAINING, _LAST_VALIDATION = 32, 36
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,15 @@ class MeshSet:
             )
         motion = frames * np.float32(self.annotation.scale) - template
         return Clip(take.key, read_sound(sound), motion, take.identity, self.annotation)
+
+
+def split_by_sentence(take: MeshTake) -> Split | None:
+    """Sentences 1 to 32 are for training, 33 to 36 to validate, 37 to 40 to test; ``None`` for a take of no number."""
+    number = "".join(filter(str.isdigit, take.name))
+    if not number:
+        return None
+    sentence = int(number)
+    return "train" if sentence <= _LAST_TRAINING else "val" if sentence <= _LAST_VALIDATION else "test"
 
 
 def takes_of_meshes(folder: Path, suffix: str) -> list[MeshTake]:

@@ -67,3 +67,10 @@ class Source:
         for recording in self.recordings:
             groups[recording.identity].append(recording)
         return dict(groups)
+
+
+def weights_annotation(type_name: str, title: str, names: tuple[str, ...], fps: float) -> Annotation:
+    """Of blendshape weights, 0 to 1."""
+    return Annotation(
+        type_name=type_name, title=title, kind="blendshapes", dim=len(names), fps=fps, unit="weight", names=names
+    )

@@ -11,7 +11,7 @@ from backend.annotation import Annotation
 from training.datasets.clip import Clip
 from training.datasets.face_tracking import MEDIAPIPE_NAMES, MEDIAPIPE_TYPE, check_task, track_face
 from training.datasets.movies import MOVIE_SUFFIXES, import_extra, read_movie_sound
-from training.datasets.source import Recording, Source
+from training.datasets.source import Recording, Source, weights_annotation
 from training.datasets.takes import person_of, unique_names
 from training.datasets.time_stamps import on_even_grid
 
@@ -76,12 +76,4 @@ def _nearest_rate(rate: float) -> float:
 
 
 def _annotation(fps: float) -> Annotation:
-    return Annotation(
-        type_name=MEDIAPIPE_TYPE,
-        title="ARKit blendshapes (MediaPipe)",
-        kind="blendshapes",
-        dim=len(MEDIAPIPE_NAMES),
-        fps=fps,
-        unit="weight",
-        names=MEDIAPIPE_NAMES,
-    )
+    return weights_annotation(MEDIAPIPE_TYPE, "ARKit blendshapes (MediaPipe)", MEDIAPIPE_NAMES, fps)

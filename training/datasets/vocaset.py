@@ -6,12 +6,11 @@ from pathlib import Path
 
 from backend.errors import UniTalkerError
 from backend.official_release import released_annotations
-from training.datasets.clip import Split
 from training.datasets.mesh_takes import (
     MeshSet,
-    MeshTake,
     find_sounds,
     read_templates,
+    split_by_sentence,
     takes_of_arrays,
     takes_of_meshes,
 )
@@ -20,7 +19,6 @@ from training.datasets.source import Source
 _FPS = 60.0
 _MESHES = "unposedcleaneddata"
 _PICKLED = ("raw_audio_fixed.pkl", "subj_seq_to_idx.pkl")
-_LAST_TRAINING, _LAST_VALIDATION = 32, 36
 
 
 def is_vocaset(folder: Path) -> bool:
@@ -55,12 +53,5 @@ def open_vocaset(folder: Path) -> Source:
         takes=takes,
         sounds=find_sounds(folder / "audio", folder / "wav"),
         templates=read_templates(folder),
-        split=_split,
+        split=split_by_sentence,
     ).source()
-
-
-def _split(take: MeshTake) -> Split | None:
-    number = take.name.removeprefix("sentence")
-    if not number.isdigit():
-        return None
-    return "train" if int(number) <= _LAST_TRAINING else "val" if int(number) <= _LAST_VALIDATION else "test"
