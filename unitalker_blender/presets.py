@@ -13,6 +13,8 @@ from .client.errors import UniTalkerError
 DEFAULT = "natural"
 """What a face is directed by that nobody has directed yet."""
 
+_SCHEMA = 1
+
 NEUTRAL = "neutral"
 """The network's own motion, without anything added."""
 
@@ -55,6 +57,8 @@ def _load_presets(folder: Path) -> tuple[Preset, ...]:
 def _read(path: Path) -> Preset:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema_version"] > _SCHEMA:
+            raise ValueError(f"it is of schema {data['schema_version']}, this add-on knows {_SCHEMA}")
         return Preset(path.stem, str(data["title"]), str(data["description"]), dict(data["direction"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UniTalkerError(

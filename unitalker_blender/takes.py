@@ -213,12 +213,19 @@ def _remove_action(target: bpy.types.Object, take: UniTalkerTake, entry: UniTalk
         for track in list(owner.animation_data.nla_tracks):
             if [strip.action for strip in track.strips] == [action]:
                 owner.animation_data.nla_tracks.remove(track)
-    moved = [name.rpartition("|")[0] for name in json.loads(entry.written or "{}")]
+    paths = {name.rpartition("|")[0] for name in json.loads(entry.written or "{}")}
     bpy.data.actions.remove(action)
-    if isinstance(owner, bpy.types.Key):
-        for block in owner.key_blocks:
-            if block.path_from_id("value") in moved:
-                block.value = 0.0
+    for path in paths:
+        holder, _, name = path.rpartition(".")
+        if isinstance(owner, bpy.types.Key):
+            owner.path_resolve(holder).value = 0.0
+        elif owner is not None and holder:  # a bone, whose defaults are its rest pose
+            _reset(owner.path_resolve(holder), name)
+
+
+def _reset(holder: Any, name: str) -> None:
+    declared = holder.bl_rna.properties[name]
+    setattr(holder, name, tuple(declared.default_array) if declared.is_array else declared.default)
 
 
 def _set_active(target: bpy.types.Object, index: int) -> None:

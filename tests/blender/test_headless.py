@@ -33,10 +33,16 @@ def test_saves_a_file_that_speaks(face, make_sound, awkward) -> None:
 def test_all_settings_are_options(face, make_sound, tmp_path) -> None:
     output = tmp_path / "out.blend"
     options = "--model fake --head arkit_fake --identity someone --intensity 0.5 --smoothing 0.1 --frame-start 100"
-    more = "--no-sound --keep-range --device cpu"
-    assert run("--audio", make_sound(20.0), "--output", output, *options.split(), *more.split()) == 0
+    more = "--no-sound --keep-range --device cpu --identity-b pivot --preset neutral --engine auto --blend 3"
+    keys = (
+        "--where named_action --action Talk --density nth --key-step 2 --interpolation bezier --span 100 300 --blend 3"
+    )
+    direction = ["--direction", '{"articulation": 1.5}']
+    sound = make_sound(20.0)
+    assert run("--audio", sound, "--output", output, *options.split(), *more.split(), *keys.split(), *direction) == 0
+    assert face.unitalker.direction.articulation == 1.5
     curve = keyed(open_result(output))["jawOpen"]
-    assert curve[0, 0] == 100
+    assert curve[:, 0].tolist() == list(range(100, 301, 2))
     assert curve[:, 1].max() <= 0.5
     assert bpy.context.scene.frame_end == 250
     assert sound_strips() == []

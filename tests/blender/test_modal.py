@@ -14,10 +14,11 @@ import bpy
 import pytest
 
 from tests.blender.conftest import animate, everything, keyed
-from unitalker_blender import backend_session
+from unitalker_blender import animation_job, backend_session
 from unitalker_blender.animate_options import AnimateOptions
 from unitalker_blender.animation_job import AnimationJob
 from unitalker_blender.operators import stepping
+from unitalker_blender.scene.action_placement import Placement
 
 LIMIT = 20.0  # seconds after which a run in these tests counts as hanging
 
@@ -89,8 +90,8 @@ class Window(stepping.SteppingOperator):
 def window(face, make_sound, fake) -> Iterator[Callable[[], Window]]:
     opened: list[Window] = []
 
-    def start() -> Window:
-        opened.append(Window(AnimateOptions(target="Face", audio=make_sound(0.5))))
+    def start(placement: Placement | None = None) -> Window:
+        opened.append(Window(AnimateOptions(target="Face", audio=make_sound(0.5), placement=placement)))
         return opened[-1]
 
     yield start
@@ -175,6 +176,52 @@ def test_scene_changed_meanwhile_is_told(window, change, text) -> None:
     assert running.until_the_end() == {"CANCELLED"}
     assert text in running.told[0]
     assert everything() == before
+
+
+def test_long_sound_is_written_in_steps_that_do_not_block(window, face, monkeypatch) -> None:
+    monkeypatch.setattr(animation_job, "_WRITING_BUDGET", 0.0)
+    running = window()
+    running.tick_until(writing)
+    assert face.data.shape_keys.animation_data is None
+    assert running.until_the_end() == {"FINISHED"}
+    assert len(keyed(face)) == 51
+
+
+def writing() -> bool:
+    job = stepping.running()
+    return job is not None and job.text == "Writing the keys"
+
+
+@pytest.mark.parametrize("where", ["NEW_ACTION", "CURRENT_ACTION"])
+def test_cancel_while_keys_are_written_takes_them_back(window, face, monkeypatch, where) -> None:
+    monkeypatch.setattr(animation_job, "_WRITING_BUDGET", 0.0)
+    face.data.shape_keys.key_blocks["jawOpen"].keyframe_insert("value", frame=3)
+    bpy.context.scene.frame_set(1)
+    before, keys = everything(), keyed(face)["jawOpen"].tolist()
+    running = window(Placement(where=where))
+    running.tick_until(writing)
+    running.send("TIMER")
+    bpy.ops.unitalker.cancel()
+    assert running.until_the_end() == {"CANCELLED"}
+    assert everything() == before
+    assert {name: value.tolist() for name, value in keyed(face).items()} == {"jawOpen": keys}
+
+
+@pytest.mark.parametrize("where", ["NEW_ACTION", "CURRENT_ACTION"])
+def test_undo_while_keys_are_written_ends_the_job(window, face, monkeypatch, where) -> None:
+    monkeypatch.setattr(animation_job, "_WRITING_BUDGET", 0.0)
+    face.data.shape_keys.key_blocks["jawOpen"].keyframe_insert("value", frame=3)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.ed.undo_push(message="something else")
+    before = everything()
+    running = window(Placement(where=where))
+    running.tick_until(writing)
+    running.send("TIMER")
+    bpy.ops.ed.undo()
+    assert running.until_the_end() == {"CANCELLED"}
+    assert "undone" in running.told[0]
+    assert everything() == before
+    assert len(keyed(bpy.data.objects["Face"])) == 1
 
 
 def test_blender_ending_the_operator_ends_the_job(window, fake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import wave
@@ -33,6 +34,9 @@ def command(awkward: Path) -> BackendCommand:
     shutil.copy(Path(__file__).with_name("fake_backend.py"), awkward / "backend/__main__.py")
     for name in ("rigs", "presets"):
         shutil.copytree(REPOSITORY / "assets" / name, awkward / "assets" / name)
+    # What nobody has directed is compared with the fake's own values.
+    natural = {"schema_version": 1, "title": "Natural", "description": "As the fake says", "direction": {}}
+    (awkward / "assets/presets/natural.json").write_text(json.dumps(natural), encoding="utf-8")
     return BackendCommand(Path(sys.executable), awkward)
 
 

@@ -67,7 +67,7 @@ class TrackWriter:
         self._cleared = cleared
         self._from_outside = from_outside
         self._places = {place.owner: place for place in places}
-        self._before: list[tuple[Track, CurveKeys | None]] = []
+        self._before: list[tuple[Track, CurveKeys | None, float]] = []
         frame_end = frame_start + len(tracks[0].values) - 1
         first, last = placement.span or (frame_start, frame_end)
         self.span = (max(first, frame_start), min(last, frame_end))
@@ -113,9 +113,9 @@ class TrackWriter:
 
     def abort(self) -> None:
         """Take back what was written."""
-        for track, keys in reversed(self._before):
+        for track, keys, value in reversed(self._before):
             if self._places[track.owner].exists():
-                self._restore(track, keys)
+                self._restore(track, keys, value)
         self._before = []
         if not self._again:
             for place in self._places.values():
@@ -140,7 +140,8 @@ class TrackWriter:
         place = self._places[track.owner]
         fcurve = self.fcurve(track)
         if not place.made or self._again:
-            self._before.append((track, CurveKeys.of(fcurve) if fcurve is not None else None))
+            keys = CurveKeys.of(fcurve) if fcurve is not None else None
+            self._before.append((track, keys, animated_value(track)))
         if fcurve is None:
             fcurve = place.fcurves().new(track.path, index=track.index)
         first, last = self.span
@@ -171,7 +172,7 @@ class TrackWriter:
             there = curve_keys.evaluate(fcurve, frames)
         return np.asarray(there + weights * (values - there), np.float32)
 
-    def _restore(self, track: Track, keys: CurveKeys | None) -> None:
+    def _restore(self, track: Track, keys: CurveKeys | None, value: float) -> None:
         fcurve = self.fcurve(track)
         if fcurve is None:
             return
@@ -179,6 +180,23 @@ class TrackWriter:
             self._places[track.owner].fcurves().remove(fcurve)
         else:
             keys.put(fcurve)
+        set_animated_value(track, value)  # which playback may have set meanwhile
+
+
+def animated_value(track: Track) -> float:
+    """What the number is at the moment."""
+    value = track.owner.find().path_resolve(track.path)
+    return float(value if isinstance(value, float) else value[track.index])
+
+
+def set_animated_value(track: Track, value: float) -> None:
+    """Set the number, whatever its keys say."""
+    path, _, name = track.path.rpartition(".")
+    holder = track.owner.find().path_resolve(path) if path else track.owner.find()
+    if isinstance(getattr(holder, name), float):
+        setattr(holder, name, value)
+    else:
+        getattr(holder, name)[track.index] = value
 
 
 def write_keys(
