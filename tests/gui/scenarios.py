@@ -1,0 +1,139 @@
+"""What a person does in the window, step by step; see `driver`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from tests.gui.driver import Driver, Steps
+
+TAB = "UniTalker"
+
+
+def first_shot(driver: Driver) -> Steps:
+    """From an empty scene to a speaking head: head, sound, Animate, and one Undo."""
+    yield from _open_head(driver)
+    driver.picture("1_head")
+    yield from _choose_sound(driver)
+    driver.picture("2_ready")
+    yield from driver.click_operator("unitalker.animate")
+    yield from driver.until(lambda: _at_work(driver), "the work to begin")
+    yield 0.4
+    driver.picture("3_progress")
+    yield from driver.until(lambda: not _at_work(driver), "the end of the work")
+    driver.report["moves"] = _movement()
+    bpy.context.scene.frame_set(_widest_frame())
+    yield from driver.redraw()
+    driver.picture("4_done")
+    yield from _undo(driver)
+    driver.report["action_after_undo"] = _action_name()
+    driver.picture("5_undone")
+
+
+def cancel(driver: Driver) -> Steps:
+    """The button beside the progress bar, then Escape over the sidebar; nothing may be left behind."""
+    yield from _open_head(driver)
+    yield from _choose_sound(driver)
+    driver.report["left"] = []
+    for how in ("button", "escape"):
+        yield from driver.click_operator("unitalker.animate")
+        yield from driver.until(lambda: _at_work(driver), "the work to begin")
+        if how == "button":
+            yield from driver.click_operator("unitalker.cancel")
+        else:
+            yield from driver.press("ESC")
+        driver.picture(f"cancel_{how}")
+        yield from driver.until(lambda: not _at_work(driver), f"the end by {how}", 20)
+        driver.report["left"].append(_action_name())
+
+
+def _open_head(driver: Driver) -> Steps:
+    """Import the head as a user does, look at it from the front, and open the tab."""
+    for item in list(bpy.data.objects):
+        bpy.data.objects.remove(item)
+    path = Path(driver.arguments["head"])
+    with driver.context():
+        if path.suffix == ".blend":
+            _append(path)
+        else:
+            bpy.ops.import_scene.gltf(filepath=str(path))
+    head = _speaking_mesh()
+    bpy.ops.object.select_all(action="DESELECT")
+    head.select_set(True)
+    bpy.context.view_layer.objects.active = head
+    with driver.context():
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_selected()
+    space = driver.viewport.spaces[0]
+    space.shading.color_type = "MATERIAL"
+    space.overlay.show_overlays = False
+    bpy.ops.ed.undo_push(message="Import")
+    space.show_region_ui = True
+    yield 0.6
+    driver.region("UI").active_panel_category = TAB
+    yield from driver.redraw()
+    yield 0.6
+
+
+def _append(path: Path) -> None:
+    with bpy.data.libraries.load(str(path)) as (there, here):
+        here.objects = there.objects
+    for item in here.objects:
+        bpy.context.collection.objects.link(item)
+
+
+def _speaking_mesh() -> bpy.types.Object:
+    """The mesh with the most shape keys."""
+    meshes = [item for item in bpy.context.scene.objects if item.type == "MESH" and item.data.shape_keys]
+    return max(meshes, key=lambda mesh: len(mesh.data.shape_keys.key_blocks))
+
+
+def _choose_sound(driver: Driver) -> Steps:
+    bpy.context.scene.unitalker.filepath = driver.arguments["sound"]
+    yield from driver.redraw()
+
+
+def _at_work(driver: Driver) -> bool:
+    return any(item.bl_idname.startswith("UNITALKER_") for item in driver.window.modal_operators)
+
+
+def _animation() -> bpy.types.AnimData | None:
+    return bpy.context.view_layer.objects.active.data.shape_keys.animation_data
+
+
+def _action_name() -> str:
+    animation = _animation()
+    return animation.action.name if animation and animation.action else ""
+
+
+def _movement() -> dict[str, float]:
+    """Shape key → how far it moves in the scene's range, of those that move."""
+    values = _values()
+    return {name: max(track) - min(track) for name, track in values.items() if max(track) - min(track) > 1e-3}
+
+
+def _widest_frame() -> int:
+    """The frame on which the shape keys together are furthest from rest."""
+    tracks = list(_values().values())
+    sums = [sum(values) for values in zip(*tracks, strict=True)]
+    return bpy.context.scene.frame_start + sums.index(max(sums))
+
+
+def _values() -> dict[str, list[float]]:
+    scene, blocks = bpy.context.scene, bpy.context.view_layer.objects.active.data.shape_keys.key_blocks
+    values: dict[str, list[float]] = {block.name: [] for block in blocks}
+    for frame in range(scene.frame_start, scene.frame_end + 1):
+        scene.frame_set(frame)
+        for block in blocks:
+            values[block.name].append(block.value)
+    return values
+
+
+def _undo(driver: Driver) -> Steps:
+    """Ctrl+Z over the viewport."""
+    region: Any = driver.region("WINDOW")
+    yield from driver.move(region.x + region.width // 4, region.y + region.height // 2)
+    yield from driver.press("Z", ctrl=True)
+    yield 0.7

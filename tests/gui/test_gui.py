@@ -1,0 +1,116 @@
+"""The installed zip in a Blender with a window, driven with mouse and keyboard; pictures stay in out/gui."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.test_package import build
+from tests.gui.pictures import read_xwd
+from tests.gui.window_system import SCREEN, GuiBlender, NoWindowSystem, find_blender
+
+ROOT = Path(__file__).resolve().parents[2]
+DRIVER = Path(__file__).with_name("driver.py")
+PICTURES = ROOT / "out" / "gui"
+HEAD = ROOT / "assets/heads/makehuman_head.glb"
+SOUND = ROOT / "assets/audio/demo_voice.ogg"
+EXTENSION = "bl_ext.user_default.unitalker"
+TIMEOUT = 240
+
+pytestmark = pytest.mark.gui
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a scenario found, and its pictures."""
+
+    report: dict[str, Any]
+    pictures: dict[str, Path]
+
+
+@pytest.fixture(scope="session")
+def blender() -> GuiBlender:
+    try:
+        return find_blender()
+    except NoWindowSystem as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def home(blender: GuiBlender, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user who has just installed the zip."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "DIST", tmp_path_factory.mktemp("dist"))
+        archive = build.package()
+    shutil.copy(archive, home / "unitalker.zip")
+    install = ["--command", "extension", "install-file", "-r", "user_default", "-e", str(home / "unitalker.zip")]
+    done = _run(blender, home, install, [home])
+    assert done.returncode == 0, done.stdout
+    return home
+
+
+def _run(
+    blender: GuiBlender, home: Path, arguments: list[str], folders: list[Path]
+) -> subprocess.CompletedProcess[str]:
+    resources = home / "resources"
+    for name in ("config", "extensions", "scripts"):
+        (resources / name).mkdir(parents=True, exist_ok=True)
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(home),
+        "BLENDER_USER_RESOURCES": str(resources),
+        "UNITALKER_PYTHON": sys.executable,
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+    return subprocess.run(
+        blender.command(arguments, folders),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT,
+    )
+
+
+@pytest.fixture
+def play(blender: GuiBlender, home: Path, request: pytest.FixtureRequest) -> Callable[..., Played]:
+    """Plays a scenario with its arguments; fails with what Blender said when the scenario fails."""
+
+    def run(scenario: str, **arguments: Any) -> Played:
+        folder = PICTURES / request.node.name.removeprefix("test_").replace("/", "_")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        files = {str(Path(value).parent) for value in arguments.values() if str(value).startswith("/")}
+        options = ["--factory-startup", "--addons", EXTENSION, "--enable-event-simulate"]
+        options += ["--window-geometry", "0", "0", *map(str, SCREEN), "--python", str(DRIVER)]
+        plain = json.dumps({name: str(value) for name, value in arguments.items()})
+        done = _run(blender, home, [*options, "--", scenario, str(folder), plain], [home, *map(Path, files)])
+        pictures = {path.stem: read_xwd(path) for path in sorted(folder.glob("*.xwd"))}
+        found = folder / "report.json"
+        report = json.loads(found.read_text()) if found.exists() else {"error": "Blender ended without a report"}
+        assert "error" not in report, f"{report['error']}\nLast picture in {folder}\n{done.stdout[-3000:]}"
+        return Played(report, pictures)
+
+    return run
+
+
+def test_first_shot(play) -> None:
+    played = play("first_shot", head=HEAD, sound=SOUND)
+    assert played.report["moves"]["jawOpen"] > 0.1
+    assert played.report["action_after_undo"] == ""
+    assert {"1_head", "2_ready", "3_progress", "4_done", "5_undone"} <= set(played.pictures)
+
+
+def test_cancel_by_button_and_escape(play, long_sound: Path) -> None:
+    assert play("cancel", head=HEAD, sound=long_sound).report["left"] == ["", ""]
