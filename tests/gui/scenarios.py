@@ -137,3 +137,43 @@ def _undo(driver: Driver) -> Steps:
     yield from driver.move(region.x + region.width // 4, region.y + region.height // 2)
     yield from driver.press("Z", ctrl=True)
     yield 0.7
+
+
+def preferences(driver: Driver) -> Steps:
+    """Install the backend from a folder of wheels; closing the preferences meanwhile does not end it."""
+    stored = bpy.context.preferences.addons[driver.arguments["module"]].preferences
+    yield from _open_preferences(driver)
+    driver.picture("1_preferences")
+    stored.wheels = driver.arguments["wheels"]
+    yield from driver.redraw()
+    area = driver.window.screen.areas[0]
+    yield from driver.click_operator("unitalker.install_backend", area, "WINDOW")
+    yield 1.0
+    driver.picture("2_installing")
+    with bpy.context.temp_override(window=driver.window):
+        bpy.ops.wm.window_close()
+    driver.window = bpy.context.window_manager.windows[0]
+    yield 0.3
+    driver.report["goes_on"] = _at_work(driver)
+    yield from driver.until(lambda: not _at_work(driver), "the end of the installation")
+    yield from _open_preferences(driver)
+    driver.picture("3_installed")
+    area = driver.window.screen.areas[0]
+    yield from driver.click_operator("unitalker.check_backend", area, "WINDOW")
+    driver.window = bpy.context.window_manager.windows[0]
+    yield from driver.until(lambda: not _at_work(driver), "the models")
+
+
+def _open_preferences(driver: Driver) -> Steps:
+    """The add-on's preferences, in a window of their own."""
+    module = driver.arguments["module"]
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "UniTalker"
+    yield from driver.move(driver.window.width // 2, driver.window.height // 2)
+    bpy.ops.screen.userpref_show()  # opens where the mouse is
+    yield 0.5
+    driver.window = bpy.context.window_manager.windows[-1]
+    if not driver.report.get("expanded"):
+        bpy.ops.preferences.addon_expand(module=module)
+        driver.report["expanded"] = True
+    yield from driver.redraw()

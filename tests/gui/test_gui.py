@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.client.tiny_wheels import TORCH_SOURCE, make_wheel
 from tests.delivery.test_package import build
 from tests.gui.pictures import read_xwd
 from tests.gui.window_system import SCREEN, GuiBlender, NoWindowSystem, find_blender
+from unitalker_blender.client.environment import BACKEND_PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("driver.py")
@@ -92,8 +94,8 @@ def play(blender: GuiBlender, home: Path, request: pytest.FixtureRequest) -> Cal
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         files = {str(Path(value).parent) for value in arguments.values() if str(value).startswith("/")}
-        options = ["--factory-startup", "--addons", EXTENSION, "--enable-event-simulate"]
-        options += ["--window-geometry", "0", "0", *map(str, SCREEN), "--python", str(DRIVER)]
+        options = ["--enable-event-simulate", "--window-geometry", "0", "0", *map(str, SCREEN)]
+        options += ["--python", str(DRIVER)]
         plain = json.dumps({name: str(value) for name, value in arguments.items()})
         done = _run(blender, home, [*options, "--", scenario, str(folder), plain], [home, *map(Path, files)])
         pictures = {path.stem: read_xwd(path) for path in sorted(folder.glob("*.xwd"))}
@@ -114,3 +116,28 @@ def test_first_shot(play) -> None:
 
 def test_cancel_by_button_and_escape(play, long_sound: Path) -> None:
     assert play("cancel", head=HEAD, sound=long_sound).report["left"] == ["", ""]
+
+
+def test_backend_installed_from_the_preferences(play, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name in BACKEND_PACKAGES:
+        make_wheel(wheels, name, "99.0", TORCH_SOURCE if name == "torch" else "")
+    report = play("preferences", wheels=wheels, module=EXTENSION).report
+    assert report["goes_on"]
+
+
+HEADS = {
+    "ict_head_arkit.glb": "jawOpen",
+    "ict_face_native_names.glb": "jawOpen",
+    "makehuman_head_arkit_visemes.glb": "jawOpen",
+    "godette_named.glb": "ah",
+    "godette_vrm0.vrm": "ah",
+}
+
+
+@pytest.mark.parametrize("file", HEADS)
+def test_every_rig_family_speaks(play, shared: Path, file: str) -> None:
+    report = play("first_shot", head=shared / "heads" / file, sound=SOUND).report
+    assert report["moves"][HEADS[file]] > 0.1
+    assert len(report["moves"]) >= 4

@@ -6,6 +6,7 @@ its own that is made once (`chroot`, about two minutes and 2 GB). Anything else 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,12 +20,13 @@ SUITE = "trixie"  # Blender 4.3
 PACKAGES = (
     *("blender", "xvfb", "xauth", "x11-apps", "libgl1-mesa-dri", "libegl1", "fonts-noto-cjk"),
     *("python3-numpy", "python3-requests", "python3-cattr"),  # that Blender's own scripts import
+    "python3-venv",  # for Install Backend
 )
 SCREEN = (1280, 800)
 BUILD_TIMEOUT = 1200
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROOT = ROOT / ".venv" / f"gui-{SUITE}"
+CHROOT = ROOT / ".venv" / f"gui-{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:8]}"
 
 
 class NoWindowSystem(Exception):  # noqa: N818

@@ -25,8 +25,8 @@ def draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, prefere
     check = backend_setup.last_check()
     if check is not None:
         draw_text(layout, check.summary(), context, icon="CHECKMARK" if check.fit else "ERROR")
+    layout.label(text=backend_session.status())
     row = layout.row()
-    row.label(text=backend_session.status())
     row.operator("unitalker.check_python")
     row.operator("unitalker.check_backend")
 
@@ -55,8 +55,9 @@ def draw_installation(
     for text in (backend_setup.network_problem(), *(message.text for message in messages())):
         if text:
             draw_text(layout, text, context, icon="ERROR")
-    for environment in backend_setup.environments():
-        _draw_environment(layout, environment)
+    if running() is None:
+        for environment in backend_setup.environments():
+            _draw_environment(layout, environment)
 
 
 def _draw_progress(layout: bpy.types.UILayout) -> None:
