@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ Steps = Generator[float, None, Any]
 
 _SCAN_STEP = 7  # pixels between two looks for a button; the smallest button is 18 high
 _SETTLE = 0.06  # seconds until Blender has taken an event in
+_COLUMNS = (0.7, 0.94, 0.4)  # of a region's width; values and buttons are on the right
+_SCROLLS = 6
+_WHEEL_PIXELS = 90  # less than a region scrolls with a turn of the wheel
 _LIMIT = 90.0  # seconds for anything that is waited for
 
 
@@ -107,39 +110,46 @@ class Driver:
         self.window.event_simulate(type="LEFTMOUSE", value="RELEASE", x=x + pixels, y=y)
         yield 0.3
 
-    def find(
-        self, look: Callable[[], str], wanted: str, area: bpy.types.Area | None, kind: str, columns: int = 8
-    ) -> Steps:
-        """Move the mouse over a region, row by row, until what is under it is the one wanted."""
+    def find(self, look: Callable[[], str], wanted: str, area: bpy.types.Area | None, kind: str) -> Steps:
+        """Move the mouse over a region, row by row, until what is under it is the one wanted; scroll down for more."""
         region = self.region(kind, area)
         seen: set[str] = set()
-        for column in _from_the_middle(columns):
-            x = region.x + round(region.width * (column + 0.5) / columns)
-            rows: list[int] = []
-            for y in range(region.y + region.height - 8, region.y + 8, -_SCAN_STEP):
-                yield from self.move(x, y)
-                found = self._look(look, area, kind)
-                if wanted in found and not rows:
-                    yield 3 * _SETTLE  # a busy Blender may not have moved on from the button before
-                    found = self._look(look, area, kind)
-                seen.add(found)
-                if wanted in found:
-                    rows.append(y)
-                elif rows:
-                    break
-            if rows:
-                yield from self.move(x, (rows[0] + rows[-1]) // 2)
-                return
+        for _ in range(_SCROLLS):
+            before = len(seen)
+            for share in _COLUMNS:
+                rows = yield from self._scan(look, wanted, area, kind, region.x + round(region.width * share), seen)
+                if rows:
+                    yield from self.move(self.mouse[0], (rows[0] + rows[-1]) // 2)
+                    return
+            if len(seen) == before:  # the end
+                break
+            yield from self.move(region.x + region.width // 2, region.y + region.height // 2)
+            for _ in range(region.height // _WHEEL_PIXELS):
+                yield from self.press("WHEELDOWNMOUSE")
         raise AssertionError(f"no button {wanted} in {kind}; there are: {sorted(seen - {''})}")
+
+    def _scan(
+        self, look: Callable[[], str], wanted: str, area: bpy.types.Area | None, kind: str, x: int, seen: set[str]
+    ) -> Generator[float, None, list[int]]:
+        """Go down one column; the rows of the button that is wanted, empty when it is not there."""
+        region = self.region(kind, area)
+        rows: list[int] = []
+        for y in range(region.y + region.height - 8, region.y + 8, -_SCAN_STEP):
+            yield from self.move(x, y)
+            found = self._look(look, area, kind)
+            if wanted in found and not rows:
+                yield 3 * _SETTLE  # a busy Blender may not have moved on from the button before
+                found = self._look(look, area, kind)
+            seen.add(found)
+            if wanted in found:
+                rows.append(y)
+            elif rows:
+                break
+        return rows
 
     def _look(self, look: Callable[[], str], area: bpy.types.Area | None, kind: str) -> str:
         with self.context(kind, area):
             return look()
-
-
-def _from_the_middle(columns: int) -> Iterator[int]:
-    """Numbers of columns; the right ones first, where values and buttons are."""
-    yield from sorted(range(columns), key=lambda column: (abs(column - columns * 0.7), column))
 
 
 def _operator_under_mouse() -> str:

@@ -25,7 +25,7 @@ PICTURES = ROOT / "out" / "gui"
 HEAD = ROOT / "assets/heads/makehuman_head.glb"
 SOUND = ROOT / "assets/audio/demo_voice.ogg"
 EXTENSION = "bl_ext.user_default.unitalker"
-TIMEOUT = 240
+TIMEOUT = 400
 
 pytestmark = pytest.mark.gui
 
