@@ -50,6 +50,7 @@ def test_zip_holds_addon_backend_model_and_licences_only(archive: Path) -> None:
         "assets/models/unitalker-s/model.onnx",
         "assets/models/unitalker-s/MODEL_CARD.md",
         "assets/rigs/arkit52.json",
+        "assets/presets/natural.json",
     ):
         assert needed in names
     assert not [name for name in names if name.startswith(("training", "tests")) or name.endswith((".pyc", ".pkl"))]

@@ -70,7 +70,7 @@ class Driver:
     def redraw(self) -> Steps:
         for area in self.window.screen.areas:
             area.tag_redraw()
-        yield 0.3
+        yield 1.0  # panels slide into their places
 
     def until(self, holds: Callable[[], bool], what: str, limit: float = _LIMIT) -> Steps:
         """Wait until something holds."""

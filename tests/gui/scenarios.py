@@ -19,7 +19,7 @@ def first_shot(driver: Driver) -> Steps:
     yield from _choose_sound(driver)
     driver.picture("2_ready")
     yield from driver.click_operator("unitalker.animate")
-    yield from driver.until(lambda: _at_work(driver), "the work to begin")
+    yield from driver.until(lambda: _at_work(driver), "the work to begin", 20)
     yield 0.4
     driver.picture("3_progress")
     yield from driver.until(lambda: not _at_work(driver), "the end of the work")
@@ -39,7 +39,7 @@ def cancel(driver: Driver) -> Steps:
     driver.report["left"] = []
     for how in ("button", "escape"):
         yield from driver.click_operator("unitalker.animate")
-        yield from driver.until(lambda: _at_work(driver), "the work to begin")
+        yield from driver.until(lambda: _at_work(driver), "the work to begin", 20)
         if how == "button":
             yield from driver.click_operator("unitalker.cancel")
         else:

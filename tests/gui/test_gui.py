@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,6 @@ def _run(
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(home),
         "BLENDER_USER_RESOURCES": str(resources),
-        "UNITALKER_PYTHON": sys.executable,
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "LC_ALL": "C.UTF-8",
     }

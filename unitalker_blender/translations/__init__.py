@@ -39,7 +39,7 @@ def unregister() -> None:
 def translate(text: str) -> str:
     """A message in the language of Blender's interface, as far as its sentences are known; else as it is."""
     locale = bpy.app.translations.locale
-    if not text or not bpy.context.preferences.view.use_translate_interface or not (_FOLDER / f"{locale}.json").exists():
+    if not bpy.context.preferences.view.use_translate_interface or not (_FOLDER / f"{locale}.json").exists():
         return text
     return _translate(locale, text)
 
@@ -62,7 +62,7 @@ def _translate(locale: str, text: str) -> str:
 
 def _join(first: str, second: str) -> str:
     """Two sentences; after a full stop of Chinese and Japanese there is no space."""
-    return f"{first}{'' if first.endswith(('。', '：')) else ' '}{second}".rstrip()
+    return f"{first}{'' if first.endswith('。') else ' '}{second}".rstrip()
 
 
 @lru_cache(maxsize=4)
