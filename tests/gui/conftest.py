@@ -12,9 +12,9 @@ VOICE = Path(__file__).resolve().parents[2] / "assets/audio/demo_voice.ogg"
 
 @pytest.fixture
 def long_sound(tmp_path: Path) -> Path:
-    """The sample voice again and again, ten minutes long: enough to be interrupted."""
+    """The sample voice again and again, half an hour long: enough to be interrupted."""
     soundfile = pytest.importorskip("soundfile")
     values, rate = soundfile.read(VOICE, dtype="int16")
     path = tmp_path / "long.wav"
-    soundfile.write(path, np.tile(values, 1 + 600 * rate // len(values)), rate)
+    soundfile.write(path, np.tile(values, 1 + 1800 * rate // len(values)), rate)
     return path

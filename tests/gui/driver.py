@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,11 @@ class Driver:
         self.window.event_simulate(type=kind, value="RELEASE", x=x, y=y, **modifiers)
         yield 0.25
 
-    def click_operator(self, name: str, area: bpy.types.Area | None = None, kind: str = "UI") -> Steps:
+    def click_operator(
+        self, name: str, area: bpy.types.Area | None = None, kind: str = "UI", columns: Sequence[float] = _COLUMNS
+    ) -> Steps:
         """Find the button of an operator and click it."""
-        yield from self.find(_operator_under_mouse, f"bpy.ops.{name}(", area, kind)
+        yield from self.find(_operator_under_mouse, f"bpy.ops.{name}(", area, kind, columns)
         yield from self.press("LEFTMOUSE")
 
     def drag_slider(self, path: str, pixels: int) -> Steps:
@@ -110,13 +112,20 @@ class Driver:
         self.window.event_simulate(type="LEFTMOUSE", value="RELEASE", x=x + pixels, y=y)
         yield 0.3
 
-    def find(self, look: Callable[[], str], wanted: str, area: bpy.types.Area | None, kind: str) -> Steps:
+    def find(
+        self,
+        look: Callable[[], str],
+        wanted: str,
+        area: bpy.types.Area | None,
+        kind: str,
+        columns: Sequence[float] = _COLUMNS,
+    ) -> Steps:
         """Move the mouse over a region, row by row, until what is under it is the one wanted; scroll down for more."""
         region = self.region(kind, area)
         seen: set[str] = set()
         for _ in range(_SCROLLS):
             before = len(seen)
-            for share in _COLUMNS:
+            for share in columns:
                 rows = yield from self._scan(look, wanted, area, kind, region.x + round(region.width * share), seen)
                 if rows:
                     yield from self.move(self.mouse[0], (rows[0] + rows[-1]) // 2)
