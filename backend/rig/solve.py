@@ -9,12 +9,10 @@ import numpy as np
 
 from backend.annotation import FaceMotion
 from backend.errors import UniTalkerError
+from backend.motion.channels import HEAD_ANGLES
 from backend.rig.conventions import Convention, arkit_names, load_convention
 from backend.rig.poses import solve_poses
 from backend.rig.spec import Rig, RigTarget
-
-HEAD_ANGLES = ("headPitch", "headYaw", "headRoll")
-"""Channels that the layers may add; radians."""
 
 _MOUTH = "jawOpen"
 
