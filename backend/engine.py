@@ -99,7 +99,7 @@ def load_engine(entry: BundleEntry, wanted: EngineChoice, device: str) -> Engine
     Args:
         entry: the model.
         wanted: engine.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` and so on, or ``mps``.
 
     Raises:
         UniTalkerError: ``engine.missing``, ``engine.device``, ``engine.out_of_memory``, ``model.unreadable``,
@@ -171,7 +171,7 @@ def prepare_environment() -> None:
 
 
 def choose_device(wanted: str) -> str:
-    """``auto`` becomes cuda, mps or cpu, whichever torch has first.
+    """``auto`` becomes cuda, mps or cpu, whichever torch has first; ``cuda:1`` is the second graphics card.
 
     Raises:
         UniTalkerError: ``engine.device`` when the wanted device is not usable.
@@ -181,7 +181,8 @@ def choose_device(wanted: str) -> str:
     usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return next(name for name, there in usable.items() if there)
-    if not usable.get(wanted, False):
+    kind, _, number = wanted.partition(":")
+    if not usable.get(kind, False) or int(number or 0) >= max(torch.cuda.device_count(), 1):
         there = ", ".join(name for name, there in usable.items() if there)
         raise UniTalkerError(
             "engine.device", f"The device {wanted} cannot be used here.", f"Choose auto or one of: {there}."

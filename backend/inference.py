@@ -1,33 +1,25 @@
-"""From a sound and a loaded model to face motion: windows, cross-fade, progress, cancel."""
+"""From a sound and a loaded model to face motion."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from backend.annotation import Annotation, FaceMotion
-from backend.audio import SAMPLE_RATE, Audio
+from backend.annotation import FaceMotion
+from backend.audio import Audio
 from backend.engine import memory_watched
 from backend.engines.base import Engine
-from backend.errors import UniTalkerError
 from backend.motion.direction import NEUTRAL, Direction
 from backend.motion.perform import perform
+from backend.prediction import SoundTask, make_part, predict_sounds
 from backend.progress import ProgressCallback, Stage
-from backend.prosody import analyse
+from backend.prosody import Prosody, analyse
 from backend.rig.solve import apply_rig
 from backend.rig.spec import Rig
 from backend.takes import Origin, Take
-
-WINDOW_SECONDS = 25
-OVERLAP_SECONDS = 5
-STEP_SECONDS = WINDOW_SECONDS - OVERLAP_SECONDS
-WINDOWS = f"{WINDOW_SECONDS} s, {OVERLAP_SECONDS} s overlap"
-"""How a sound is cut, which is part of what a take is made with."""
-MAX_RESULT_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -57,55 +49,6 @@ class AnimateOptions:
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"direction": direction, "rig": rig}
 
 
-@dataclass(frozen=True)
-class Window:
-    """A stretch of the sound: samples `start` to `stop`, frames from `first_frame` on."""
-
-    start: int
-    stop: int
-    first_frame: int
-    frames: int
-
-    @property
-    def end_frame(self) -> int:
-        return self.first_frame + self.frames
-
-
-def frame_count(samples: int, fps: float) -> int:
-    """Frames for a stretch of sound: the official code's arithmetic, halves to even in double precision."""
-    return round(samples / SAMPLE_RATE * fps)
-
-
-def split_windows(samples: int, fps: float) -> list[Window]:
-    """Windows of 25 s that overlap by 5 s; the last takes what remains (as the official demo cuts)."""
-    length, step = WINDOW_SECONDS * SAMPLE_RATE, STEP_SECONDS * SAMPLE_RATE
-    count = max(0, math.ceil((samples - length) / step)) + 1
-    windows = []
-    for index in range(count):
-        start, stop = index * step, min(index * step + length, samples)
-        first = round(index * STEP_SECONDS * fps)
-        windows.append(Window(start, stop, first, frame_count(stop - start, fps)))
-    return windows
-
-
-def cross_fade(values: np.ndarray, window: np.ndarray, first: int, filled: int) -> None:
-    """Put a window's frames into `values` in place, fading linearly over what is filled already.
-
-    Args:
-        values: float32 (all frames, channels), final up to frame `filled`.
-        window: (frames, channels).
-        first: frame of `values` at which the window starts, at most `filled`.
-        filled: end of the preceding window; 0 for the first.
-    """
-    overlap = min(filled - first, len(window))
-    if overlap > 0:
-        # Both ends inclusive and in double precision, as in the official demo.
-        old = np.linspace(1, 0, overlap)[:, None]
-        blended = values[first : first + overlap] * old + window[:overlap] * (1 - old)
-        values[first : first + overlap] = blended
-    values[first + overlap : first + len(window)] = window[overlap:]
-
-
 def animate(
     engine: Engine, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None
 ) -> FaceMotion:
@@ -131,15 +74,53 @@ def animate(
 
 def record(engine: Engine, audio: Audio, options: AnimateOptions, progress: ProgressCallback | None = None) -> Take:
     """What the network says of a sound, once, to be directed any number of times; raises as `animate`."""
-    identities = [options.identity, options.identity_b] if options.identity_b else [options.identity]
+    return record_sounds(engine, [(audio, [options])], progress)[0][0]
+
+
+def record_sounds(
+    engine: Engine,
+    wanted: Sequence[tuple[Audio, Sequence[AnimateOptions]]],
+    progress: ProgressCallback | None = None,
+) -> list[list[Take]]:
+    """Takes of several sounds; each is listened to once, whatever heads and identities are wanted of it.
+
+    Args:
+        engine: the model, loaded.
+        wanted: sounds, and for each the options of every take of it.
+        progress: as for `animate`; counts the windows of all sounds.
+
+    Returns:
+        For each sound its takes, in the order of the options. Raises as `animate`.
+    """
     with memory_watched():
-        raw, *second = predict_styles(engine, audio, options.head, identities, progress)
-        template = engine.template(raw.annotation.type_name)
+        # What several takes have in common is computed once.
+        distinct = [list(dict.fromkeys(map(_voices, several))) for _, several in wanted]
+        tasks = [
+            SoundTask(audio, [make_part(engine, head, identities) for head, identities in voices])
+            for (audio, _), voices in zip(wanted, distinct, strict=True)
+        ]
+        predicted = predict_sounds(engine, tasks, progress or _ignore_progress)
+    takes = []
+    for (audio, several), voices, motions in zip(wanted, distinct, predicted, strict=True):
+        prosody = analyse(audio.samples)
+        found = dict(zip(voices, motions, strict=True))
+        takes.append([_take(engine, options, prosody, *found[_voices(options)]) for options in several])
+    return takes
+
+
+def _voices(options: AnimateOptions) -> tuple[str | None, tuple[str | None, ...]]:
+    """Head and identities."""
+    return options.head, (options.identity, options.identity_b) if options.identity_b else (options.identity,)
+
+
+def _take(
+    engine: Engine, options: AnimateOptions, prosody: Prosody, raw: FaceMotion, second: FaceMotion | None = None
+) -> Take:
     return Take(
         raw=raw,
-        raw_b=second[0].values if second else None,
-        rest=template,
-        prosody=analyse(audio.samples),
+        raw_b=None if second is None else second.values,
+        rest=engine.template(raw.annotation.type_name),
+        prosody=prosody,
         origin=Origin(
             model=engine.manifest.name,
             identity=engine.manifest.identity_name(options.identity),
@@ -157,60 +138,17 @@ def predict(
     progress: ProgressCallback | None = None,
     rest: np.ndarray | None = None,
 ) -> FaceMotion:
-    """What the network itself says in one style; of `options` head and identity count. See `predict_styles`."""
-    return predict_styles(engine, audio, options.head, [options.identity], progress, rest)[0]
-
-
-def predict_styles(
-    engine: Engine,
-    audio: Audio,
-    head: str | None,
-    identities: Sequence[str | None],
-    progress: ProgressCallback | None = None,
-    rest: np.ndarray | None = None,
-) -> list[FaceMotion]:
-    """What the network itself says, window by window, at the head's own rate; the encoder runs once for all styles.
+    """What the network itself says, window by window, at the head's own rate; of `options` head and identity count.
 
     Args:
         engine: the model, loaded.
         audio: the sound.
-        head: annotation type; None for the model's default.
-        identities: styles; None for the model's default.
+        options: as for `animate`.
         progress: as for `animate`.
         rest: (D,), float32, the resting face to add in place of the head's template.
-
-    Returns:
-        One motion per identity.
     """
-    report = progress or _ignore_progress
-    head = engine.manifest.head_name(head)
-    annotation = engine.manifest.spec.head(head).annotation
-    rows = [engine.manifest.identity_index(name) for name in identities]
-    template = engine.template(head) if rest is None else rest
-    windows = split_windows(len(audio.samples), annotation.fps)
-    _check_size(windows[-1].end_frame * len(rows), annotation)
-    styles = [np.empty((windows[-1].end_frame, annotation.dim), np.float32) for _ in rows]
-    filled = 0
-    for done, window in enumerate(windows):
-        report("infer", done, len(windows))
-        waveform = audio.samples[window.start : window.stop][None]
-        outputs = engine.predict_windows(waveform, head, window.frames, rows, template)
-        for values, output in zip(styles, outputs, strict=True):
-            cross_fade(values, output, window.first_frame, filled)
-        filled = window.end_frame
-    report("infer", len(windows), len(windows))
-    return [FaceMotion(values, annotation.fps, annotation, (*audio.notes, *engine.notes)) for values in styles]
-
-
-def _check_size(frames: int, annotation: Annotation) -> None:
-    size = frames * annotation.dim * np.float32().itemsize
-    if size > MAX_RESULT_BYTES:
-        raise UniTalkerError(
-            "audio.too_long",
-            f"{frames} frames of {annotation.type_name} would take {size / 2**30:.1f} GiB of memory; "
-            f"at most {MAX_RESULT_BYTES >> 30} GiB are used.",
-            "Cut the sound into parts, or choose a head with fewer channels.",
-        )
+    part = make_part(engine, options.head, (options.identity,), rest)
+    return predict_sounds(engine, [SoundTask(audio, [part])], progress or _ignore_progress)[0][0][0]
 
 
 def _ignore_progress(stage: Stage, done: int, total: int) -> None:

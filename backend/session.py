@@ -14,7 +14,7 @@ from backend.engines.base import Engine
 from backend.export import check_format, check_output
 from backend.importing import read_motion
 from backend.importing.take import imported_key, imported_take
-from backend.inference import WINDOWS, AnimateOptions, record
+from backend.inference import AnimateOptions, record
 from backend.motion.direction import Direction
 from backend.motion.perform import judge, perform
 from backend.progress import ProgressCallback
@@ -22,6 +22,7 @@ from backend.rig.solve import apply_rig
 from backend.rig.spec import Rig
 from backend.takes import Take, TakeStore, missing_take, take_key
 from backend.vertex_components import VertexComponents, check_has_vertices, find_components
+from backend.windows import WINDOWS
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,6 @@ class Session:
     def __init__(self, takes: TakeStore | None = None) -> None:
         self._loaded: tuple[tuple[Path, float, str, str], Engine] | None = None
         self._takes = takes
-
-    def prepare(self, model: str | None, device: str, engine: EngineChoice = "auto") -> None:
-        """Load a model before the first order for it; raises what `animate` would raise for them."""
-        self._load(find_model(model), engine, device, lambda stage, done, total: None)
 
     def animate(self, order: Order, progress: ProgressCallback) -> Outcome:
         """Do an order up to the writing; what is known to be wrong without the engine is said before it is loaded.

@@ -20,6 +20,7 @@ from backend.batch.report import Report
 from backend.batch.run import Batch, run_batch
 from backend.bundle_manifest import Manifest
 from backend.catalogue import find_model
+from backend.engine import EngineChoice
 from backend.errors import UniTalkerError
 from backend.export.atomic import check_writable
 from backend.inference import AnimateOptions
@@ -52,6 +53,7 @@ def batch_command(
     smoothing: Annotated[float, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = 0.0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; one per device if left out.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda, or several: cuda:0,1.")] = "auto",
+    engine: Annotated[EngineChoice, typer.Option(help="What computes; auto is torch where it is installed.")] = "auto",
     ray: Annotated[
         str | None,
         typer.Option(help="Work on a Ray cluster: local starts one here, auto joins the running one, or its address."),
@@ -69,7 +71,7 @@ def batch_command(
     items, failed = read_items(source, Defaults(out, f".{output_format}", variants))
     told = Report(entry.manifest.name)
     told.results += failed
-    _run(Batch(items, entry, devices, jobs, ray), told)
+    _run(Batch(items, entry, devices, engine, jobs, ray), told)
     told.finish(items, time.monotonic() - started)
     told.show(Console(stderr=True, markup=False, highlight=False))
     if report is not None:

@@ -85,7 +85,7 @@ class ProcessPool:
         if isinstance(message, Failure):
             raise UniTalkerError(message.code, message.message, message.hint)
         if isinstance(message, ItemResult):
-            seat.left.pop(0)
+            seat.left = [item for item in seat.left if item.output != message.output]
             yield message
         # A worker without work, at the start or after a portion.
         elif waiting:

@@ -18,6 +18,7 @@ from pathlib import Path
 from backend.annotation import FaceMotion
 from backend.batch.item import Item, ItemResult
 from backend.bundle_manifest import MANIFEST_FILE, WEIGHTS_FILE
+from backend.engine import EngineName
 from backend.errors import UniTalkerError
 from backend.export import write_motion
 from backend.export.atomic import atomic_write, check_writable
@@ -46,16 +47,17 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_key(item: Item, audio: str, model: str) -> str:
-    """Hash of what the output depends on: sound, settings, model.
+def content_key(item: Item, audio: str, model: str, engine: EngineName) -> str:
+    """Hash of what the output depends on: sound, settings, model, engine.
 
     Args:
         item: its options have to name head and identity.
         audio: hash of the sound file.
         model: from `model_hash`.
+        engine: what computes; engines differ in the last digits.
     """
     settings = item.options.as_plain_data() | {"format": item.output.suffix.lower()}
-    return _joined([str(MOTION_VERSION), audio, model, json.dumps(settings, sort_keys=True)])
+    return _joined([str(MOTION_VERSION), audio, model, engine, json.dumps(settings, sort_keys=True)])
 
 
 def done_before(item: Item) -> ItemResult | None:
@@ -71,15 +73,23 @@ def done_before(item: Item) -> ItemResult | None:
     return ItemResult(item.row, item.audio, item.output, "skipped", *made)
 
 
+def tries_before(item: Item, run: str) -> int:
+    """How often a worker of this run has begun with an item and not ended."""
+    try:
+        return _tries_path(item, run).stat().st_size
+    except OSError:
+        return 0
+
+
 def count_tries(item: Item, run: str) -> int:
     """How often a worker of this run has begun with an item and not ended, this time included.
 
     Raises:
         UniTalkerError: ``output.unwritable``.
     """
-    stage = _stage(item, run)
+    _stage(item, run)
     try:
-        with (stage / f"{item.output.name}.tries").open("ab") as file:
+        with _tries_path(item, run).open("ab") as file:
             file.write(b".")
             return file.tell()
     except OSError as error:
@@ -88,7 +98,7 @@ def count_tries(item: Item, run: str) -> int:
 
 def forget_tries(item: Item, run: str) -> None:
     """The item has ended, well or not."""
-    (_stage_path(item, run) / f"{item.output.name}.tries").unlink(missing_ok=True)
+    _tries_path(item, run).unlink(missing_ok=True)
 
 
 def deliver(motion: FaceMotion, item: Item, run: str) -> None:
@@ -152,6 +162,10 @@ def _stage(item: Item, run: str) -> Path:
     except OSError as error:
         raise _unwritable(item.output, error) from error
     return stage
+
+
+def _tries_path(item: Item, run: str) -> Path:
+    return _stage_path(item, run) / f"{item.output.name}.tries"
 
 
 def _stage_path(item: Item, run: str) -> Path:

@@ -15,8 +15,12 @@ from backend.batch.ray_cluster import work_on_cluster
 from backend.batch.record import content_key, done_before, file_hash, model_hash, sweep
 from backend.batch.worker import Worker, WorkerSetup
 from backend.bundle_manifest import BundleEntry, Manifest
+from backend.engine import EngineChoice, EngineName, choose_engine, find_devices
 from backend.errors import UniTalkerError
 from backend.export import check_format
+
+_SOUNDS_ON_GPU = 32
+"""In a portion, where windows of several sounds are computed together."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Batch:
         items: each with its own output.
         model: the model, not loaded.
         devices: where to compute; workers are spread over them.
+        engine: what computes.
         jobs: worker processes; 1 works in this one, None is one per device, or on a cluster what there is.
         ray: address of a Ray cluster; None for none.
     """
@@ -34,6 +39,7 @@ class Batch:
     items: Sequence[Item]
     model: BundleEntry
     devices: tuple[str, ...]
+    engine: EngineChoice = "auto"
     jobs: int | None = None
     ray: str | None = None
 
@@ -45,7 +51,7 @@ def run_batch(batch: Batch) -> Generator[ItemResult, None, None]:
         UniTalkerError: nothing can be done at all: the model or the device cannot be used.
     """
     run = f"run-{secrets.token_hex(8)}"
-    keys = _KeyMaker(batch.model)
+    keys = _KeyMaker(batch.model, choose_engine(batch.engine))
     todo = []
     for item in batch.items:
         prepared = keys.prepare(item)
@@ -68,7 +74,8 @@ def run_batch(batch: Batch) -> Generator[ItemResult, None, None]:
 class _KeyMaker:
     """Finds out what an item depends on; every sound is read once."""
 
-    def __init__(self, model: BundleEntry) -> None:
+    def __init__(self, model: BundleEntry, engine: EngineName) -> None:
+        self._engine = engine
         self._manifest = model.manifest
         self._model_hash = model_hash(model.folder)
         self._sounds: dict[Path, str] = {}
@@ -77,7 +84,7 @@ class _KeyMaker:
         """The item with its key, or why it cannot be done."""
         try:
             checked = _check_options(item, self._manifest)
-            key = content_key(checked, self._sound_hash(item.audio), self._model_hash)
+            key = content_key(checked, self._sound_hash(item.audio), self._model_hash, self._engine)
             _make_folder(item.output.parent)
             return replace(checked, key=key)
         except UniTalkerError as error:
@@ -112,14 +119,18 @@ def _make_folder(folder: Path) -> None:
 
 
 def _work(batch: Batch, items: Sequence[Item], run: str) -> Generator[ItemResult, None, None]:
-    portions = make_portions(items, 1)
-    setups = [WorkerSetup(batch.model.folder, device, run) for device in batch.devices]
+    setups = [WorkerSetup(batch.model.folder, device, batch.engine, run) for device in batch.devices]
+    portions = make_portions(items, _SOUNDS_ON_GPU if _on_gpu(setups[0].device) else 1)
     if batch.ray is not None:
         return work_on_cluster(portions, setups[0], batch.ray, batch.jobs)
     jobs = batch.jobs or len(setups)
     if jobs == 1:
         return _work_here(portions, setups[0])
     return _work_in_processes(portions, [setups[job % len(setups)] for job in range(jobs)])
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and "cuda" in find_devices())
 
 
 def _work_here(portions: Sequence[Portion], setup: WorkerSetup) -> Generator[ItemResult, None, None]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.audio import read_audio
 from backend.batch.item import Failure, Item, ItemResult
 from backend.batch.plan import Portion
-from backend.batch.record import count_tries, deliver, done_before, forget_tries
+from backend.batch.record import count_tries, deliver, done_before, forget_tries, tries_before
+from backend.bundle_manifest import find_bundle
+from backend.engine import EngineChoice, load_engine, memory_watched
 from backend.errors import Cancelled, UniTalkerError
+from backend.inference import record_sounds
+from backend.motion.perform import perform
 from backend.progress import Stage
-from backend.session import Order, Session
+from backend.takes import Take
 
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 2
-"""After so many dead workers an item is given up: most likely it is what kills them."""
+"""After so many dead workers a sound is given up: most likely it is what kills them."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,18 @@ class WorkerSetup:
     Attributes:
         model: folder of the model.
         device: where to compute, e.g. ``cpu`` or ``cuda:1``.
+        engine: what computes.
         run: name of the run, for its unfinished files.
     """
 
     model: Path
     device: str
+    engine: EngineChoice
     run: str
+
+
+Spoken = Sequence[Item]
+"""Everything that is to be made of one sound."""
 
 
 class Worker:
@@ -43,53 +55,92 @@ class Worker:
     """
 
     def __init__(self, setup: WorkerSetup, stopped: Callable[[], bool]) -> None:
-        self._setup = setup
+        self._run = setup.run
         self._stopped = stopped
-        self._session = Session()
-        self._session.prepare(str(setup.model), setup.device)
+        self._engine = load_engine(find_bundle(setup.model), setup.engine, setup.device)
 
     def do(self, portion: Portion) -> Iterator[ItemResult]:
-        """The results, one after another, as soon as each is known.
+        """The result of every item, sound by sound.
 
         Raises:
             Cancelled: `stopped` became true.
         """
+        left = []
         for item in portion:
             # A portion may come from a worker that died with a part of it done.
-            made = done_before(item)
-            yield replace(made, status="done") if made else self._result(item)
+            if made := done_before(item):
+                yield replace(made, status="done")
+            else:
+                left.append(item)
+        sounds = _by_sound(left)
+        # Of a portion that killed a worker one sound is to blame, which only shows when they are done one by one.
+        if any(tries_before(items[0], self._run) for items in sounds):
+            for items in sounds:
+                yield from self._results([items])
+        elif sounds:
+            yield from self._results(sounds)
 
-    def _result(self, item: Item) -> ItemResult:
-        """Whatever goes wrong with one item, the others go on."""
+    def _results(self, sounds: Sequence[Spoken]) -> Iterator[ItemResult]:
         try:
-            return self._try(item)
-        except UniTalkerError as error:
-            return ItemResult.failed(item, Failure.of(error))
+            takes = self._takes(sounds)
         except Cancelled:
             raise
         except Exception as error:
-            log.exception("%s failed", item.audio)
-            return ItemResult.failed(item, Failure("internal", f"{item.audio}: {type(error).__name__}: {error}."))
+            yield from self._failures(sounds, error)
+            return
+        for items, several in zip(sounds, takes, strict=True):
+            yield from map(self._deliver, items, several)
 
-    def _try(self, item: Item) -> ItemResult:
+    def _failures(self, sounds: Sequence[Spoken], error: Exception) -> Iterator[ItemResult]:
+        """Of several sounds done at once each is tried by itself, so that only those fail that are to blame."""
+        if len(sounds) > 1:
+            for items in sounds:
+                yield from self._results([items])
+        else:
+            yield from (ItemResult.failed(item, _failure(item, error)) for item in sounds[0])
+
+    def _takes(self, sounds: Sequence[Spoken]) -> list[list[Take]]:
+        """All sounds at once."""
         try:
-            if count_tries(item, self._setup.run) > MOST_TRIES:
-                raise UniTalkerError(
-                    "batch.worker_died",
-                    f"{item.audio}: {MOST_TRIES} workers died of it.",
-                    "Most likely there is not enough memory: use fewer --jobs, or cut the sound into parts.",
-                )
-            return self._animate(item)
+            for items in sounds:
+                self._begin(items[0])
+            wanted = [(read_audio(items[0].audio), [item.options for item in items]) for items in sounds]
+            return record_sounds(self._engine, wanted, self._check)
         finally:
-            forget_tries(item, self._setup.run)
+            for items in sounds:
+                forget_tries(items[0], self._run)
 
-    def _animate(self, item: Item) -> ItemResult:
-        order = Order(item.audio, item.output, str(self._setup.model), self._setup.device, item.options)
-        outcome = self._session.animate(order, self._check)
-        deliver(outcome.motion, item, self._setup.run)
-        motion = outcome.motion
+    def _begin(self, item: Item) -> None:
+        if count_tries(item, self._run) > MOST_TRIES:
+            raise UniTalkerError(
+                "batch.worker_died",
+                f"{item.audio}: {MOST_TRIES} workers died of it.",
+                "Most likely there is not enough memory: use fewer --jobs, or cut the sound into parts.",
+            )
+
+    def _deliver(self, item: Item, take: Take) -> ItemResult:
+        try:
+            with memory_watched():
+                motion = perform(take, item.options.direction, item.options.fps)
+            deliver(motion, item, self._run)
+        except Exception as error:
+            return ItemResult.failed(item, _failure(item, error))
         return ItemResult(item.row, item.audio, item.output, "done", len(motion.values), motion.duration, motion.notes)
 
     def _check(self, stage: Stage, done: int, total: int) -> None:
         if self._stopped():
             raise Cancelled
+
+
+def _by_sound(items: Iterable[Item]) -> list[Spoken]:
+    groups: dict[Path, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.audio].append(item)
+    return list(groups.values())
+
+
+def _failure(item: Item, error: Exception) -> Failure:
+    if isinstance(error, UniTalkerError):
+        return Failure.of(error)
+    log.error("%s failed", item.audio, exc_info=error)
+    return Failure("internal", f"{item.audio}: {type(error).__name__}: {error}.")

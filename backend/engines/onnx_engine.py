@@ -51,7 +51,8 @@ class OnnxEngine(Engine):
 
     Args:
         entry: the bundle.
-        device: ``auto``, ``cpu``, ``cuda`` (a graphics card, through CUDA or DirectML) or ``mps`` (CoreML).
+        device: ``auto``, ``cpu``, ``cuda`` (a graphics card, through CUDA or DirectML; ``cuda:1`` is the second) or
+            ``mps`` (CoreML).
         graph: name of the graph's file in the bundle.
 
     Raises:
@@ -72,7 +73,8 @@ class OnnxEngine(Engine):
                 f"Make it with: unitalker models onnx {entry.manifest.name}; or use the engine torch.",
             )
         self._table = read_table(self._weights)
-        self._provider = _choose_provider(device)
+        kind, _, self._number = device.partition(":")
+        self._provider = _choose_provider(kind)
         self._session = self._open()
         properties = self._session.get_modelmeta().custom_metadata_map
         if properties.get(LAYOUT_KEY) != layout_of(entry, self._table):
@@ -109,7 +111,11 @@ class OnnxEngine(Engine):
     def _open(self) -> onnxruntime.InferenceSession:
         """A session on the chosen provider, or else on the CPU."""
         try:
-            session = onnxruntime.InferenceSession(self._graph, _session_options(), providers=[self._provider])
+            # Of several graphics cards the first, unless another is named.
+            chosen = {"device_id": self._number} if self._number and self._provider != _CPU else {}
+            session = onnxruntime.InferenceSession(
+                self._graph, _session_options(), providers=[self._provider], provider_options=[chosen]
+            )
         # The library raises a dozen classes of its own, all of them plain subclasses of Exception.
         except Exception as error:
             if self._provider == _CPU:

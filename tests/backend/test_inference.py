@@ -13,8 +13,9 @@ from backend.audio import SAMPLE_RATE, Audio, read_audio
 from backend.bundle import Bundle, load_bundle
 from backend.engines.torch_engine import TorchEngine
 from backend.errors import Cancelled, UniTalkerError
-from backend.inference import AnimateOptions, animate, frame_count
+from backend.inference import AnimateOptions, animate
 from backend.motion.direction import Direction
+from backend.windows import frame_count
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_cancelling_stops_before_the_next_window(engine: TorchEngine) -> None:
 def test_a_result_beyond_all_memory_is_refused_before_the_work(
     engine: TorchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.inference.MAX_RESULT_BYTES", 100)
+    monkeypatch.setattr("backend.prediction.MAX_RESULT_BYTES", 100)
     with pytest.raises(UniTalkerError, match="Cut the sound") as caught:
         animate(engine, voice(1.0), AnimateOptions())
     assert caught.value.code == "audio.too_long"

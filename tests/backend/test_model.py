@@ -17,11 +17,11 @@ from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 from backend.annotation import Annotation
 from backend.audio import read_audio
 from backend.errors import UniTalkerError
-from backend.inference import frame_count
 from backend.model.encoder import FusedWavLMAttention, LogMel
 from backend.model.frequency_adaptor import adapt_frequency
 from backend.model.spec import PIVOT, DecoderSpec, EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
+from backend.windows import frame_count
 
 _WAVEFORM: dict[str, Any] = {
     "hidden_size": 32,

@@ -16,12 +16,12 @@ import torch
 
 from backend.bundle import load_bundle
 from backend.errors import UniTalkerError
-from backend.inference import frame_count
 from backend.model.spec import EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
 from backend.model_inspection import inspect_model
 from backend.official import import_checkpoint
 from backend.official_release import ReleasedEncoder, identity_names, released_annotations
+from backend.windows import frame_count
 
 State = dict[str, torch.Tensor]
 Change = Callable[[State], object]

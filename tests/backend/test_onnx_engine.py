@@ -19,9 +19,10 @@ from backend.engines.onnx_engine import OnnxEngine
 from backend.engines.onnx_export import export_onnx
 from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
-from backend.inference import AnimateOptions, animate, frame_count
+from backend.inference import AnimateOptions, animate
 from backend.model.spec import DecoderSpec, EncoderSpec, HeadSpec, InterpolatePosition, ModelSpec
 from backend.model.unitalker import UniTalker
+from backend.windows import frame_count
 
 # Rounding of single precision, in weights of 0 to 1 and in metres; measured: 6e-7 over all heads of the real voices.
 TOLERANCE = 5e-6

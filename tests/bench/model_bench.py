@@ -30,9 +30,9 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel 
 
 from backend.audio import SAMPLE_RATE  # noqa: E402
 from backend.bundle import load_bundle  # noqa: E402
-from backend.inference import WINDOW_SECONDS, split_windows  # noqa: E402
 from backend.model.frequency_adaptor import adapt_frequency  # noqa: E402
 from backend.model.unitalker import UniTalker  # noqa: E402
+from backend.windows import WINDOW_SECONDS, split_windows  # noqa: E402
 from tests.official_weights import RELEASED, official_spec, random_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]

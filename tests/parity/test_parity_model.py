@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from backend.inference import frame_count
 from backend.model.decoder import biased_mask, sinusoids
 from backend.model.frequency_adaptor import adapt_frequency
 from backend.model.pca import PcaLayer
 from backend.model.unitalker import HeadOutput, UniTalker
+from backend.windows import frame_count
 
 from .golden import arrays, framing, golden_names, tiny_config, tiny_model, variant_of, waveform
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.inference import SAMPLE_RATE, cross_fade, frame_count, split_windows
+from backend.audio import SAMPLE_RATE
+from backend.windows import cross_fade, frame_count, split_windows
 
 from .golden import arrays, framing, golden_names
 

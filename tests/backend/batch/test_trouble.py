@@ -21,9 +21,8 @@ import pytest
 from backend.batch.item import Item
 from backend.batch.manifest import Defaults, read_items
 from backend.batch.processes import ProcessPool
-from backend.batch.record import count_tries
 from backend.batch.run import Batch, run_batch
-from backend.batch.worker import MOST_TRIES, Worker, WorkerSetup
+from backend.batch.worker import WorkerSetup
 from backend.bundle_manifest import find_bundle
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions
@@ -35,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def make_batch(source: Path, out: Path, model: Path, jobs: int = 1) -> Batch:
     items, failed = read_items(source, Defaults(out, ".npz", (AnimateOptions("weights", "pivot"),)))
     assert not failed
-    return Batch(items, find_bundle(model), ("cpu",), jobs)
+    return Batch(items, find_bundle(model), ("cpu",), jobs=jobs)
 
 
 def test_an_unreadable_file_in_the_middle_is_done_once_it_is_repaired(
@@ -139,23 +138,10 @@ def test_a_killed_worker_costs_nothing_but_time(voices: Path, tmp_path: Path, ti
 
 def test_workers_that_cannot_use_the_device_say_so_once(voices: Path, tmp_path: Path, tiny_model: Path) -> None:
     item = Item(1, voices / "voice 0.wav", tmp_path / "out.npz", AnimateOptions("weights", "pivot"))
-    pool = ProcessPool([WorkerSetup(tiny_model, "nonsense", "run-0")])
+    pool = ProcessPool([WorkerSetup(tiny_model, "nonsense", "auto", "run-0")])
     try:
         with pytest.raises(UniTalkerError, match="nonsense"):
             list(pool.run([(item,), (item,)]))
     finally:
         pool.close()
     assert multiprocessing.active_children() == []
-
-
-def test_an_item_that_kills_its_workers_is_given_up(voices: Path, tmp_path: Path, tiny_model: Path) -> None:
-    item = Item(1, voices / "voice 0.wav", tmp_path / "out.npz", AnimateOptions("weights", "pivot"), key="0")
-    for _ in range(MOST_TRIES):
-        count_tries(item, "run-0")
-    worker = Worker(WorkerSetup(tiny_model, "cpu", "run-0"), stopped=lambda: False)
-    (result,) = worker.do((item,))
-    assert result.failure
-    assert result.failure.code == "batch.worker_died"
-    assert not item.output.exists()
-    (result,) = worker.do((item,))
-    assert result.status == "done"
