@@ -127,13 +127,15 @@ class TakeStore:
             path = self._path(key)
             try:
                 take = _read(path)
-                os.utime(path)
             except FileNotFoundError:
                 return None
             except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ValidationError):
                 with suppress(OSError):
                     path.unlink()
                 return None
+            # In a cache that can only be read, takes do not grow younger.
+            with suppress(OSError):
+                os.utime(path)
         self._remember(key, take)
         return take
 

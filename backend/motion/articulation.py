@@ -14,8 +14,8 @@ _NEARLY_CLOSED = 0.22
 sentences with phone times: of 29 p, b and m the bundled model brings 28 below it, and of other phones f and v alone."""
 _DEEP = 0.15
 """Share of the wide opening that the lips have to leave on both sides of a closure, or else it is a rest."""
-_TUCKED = 0.04
-"""Lower lip roll by which f and v are told from p, b and m, above the speaker's median."""
+_TUCKED = 0.18
+"""Lower lip roll by which f and v are told from p, b and m: above the speaker's median, as a share of wide."""
 _REACH = 0.24
 _EASE = 0.1
 """Seconds in which lips come together, and part again."""
@@ -61,7 +61,7 @@ def find_closures(motion: FaceMotion) -> np.ndarray:
     roll = column_of(motion.annotation, "mouthRollLower")
     if roll is not None:
         lower = motion.values[:, roll]
-        deep &= lower[candidates] - np.median(lower) < _TUCKED
+        deep &= lower[candidates] - np.median(lower) < _TUCKED * wide
     return np.asarray(candidates[deep] / motion.fps)
 
 

@@ -126,7 +126,8 @@ class EmotionPose(_Part):
     Attributes:
         emotion: which one.
         weight: how strong; a curve over time instead of a number is keyed.
-        mouth, eyes, brows: share of it in each part of the face. In the mouth it yields to closed lips.
+        mouth, eyes, brows: share of it in each part of the face; cheeks and nose go with the eyes. In the mouth it
+            yields to closed lips.
     """
 
     on: bool = True

@@ -37,7 +37,7 @@ def add_emotions(motion: FaceMotion, emotions: Sequence[EmotionPose], closures: 
     additions: dict[str, np.ndarray] = {}
     for pose in active:
         strength = pose_strength(pose, times)
-        shares = {"brows": pose.brows, "eyes": pose.eyes}
+        shares = {"brows": pose.brows, "eyes": pose.eyes, "cheeks": pose.eyes}
         for name, weight in emotion_poses()[pose.emotion].items():
             added = shares.get(region_of(name) or "", pose.mouth) * weight * strength
             added = added * _room(name, closures, rounded)
