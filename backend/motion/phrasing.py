@@ -51,7 +51,7 @@ def speaking_frames(voice: Prosody) -> np.ndarray:
     times = np.arange(len(voice.loudness)) / FRAMES_PER_SECOND
     speaking = np.ones(len(times), bool)
     for start, end in voice.pauses:
-        speaking &= (times < start) | (times >= end)
+        speaking[slice(*np.searchsorted(times, (start, end)))] = False
     return speaking
 
 

@@ -55,7 +55,7 @@ def quiet_frames(frames: int, fps: float, pauses: np.ndarray) -> np.ndarray:
         # Before the first sound and after the last there is nothing to come from or to go to.
         first = start if start <= 0 else start + _EDGE
         last = end if end >= times[-1] else end - _EDGE
-        quiet |= (times >= first) & (times <= last)
+        quiet[slice(*np.searchsorted(times, (first, np.nextafter(last, np.inf))))] = True
     return quiet
 
 
@@ -90,7 +90,8 @@ def _silence(frames: int, fps: float, pauses: np.ndarray) -> np.ndarray:
     silence = np.zeros(frames)
     for start, end in pauses:
         # Before the first sound and after the last there is nothing to come from or to go to.
-        closed = np.ones(frames) if start <= 0 else smoothstep((times - start) / _CLOSING)
-        opened = np.ones(frames) if end >= last else smoothstep((end - _LEAD - times) / _OPENING)
-        silence = np.maximum(silence, np.minimum(closed, opened) * ((times >= start) & (times <= end)))
+        inside = slice(*np.searchsorted(times, (start, np.nextafter(end, np.inf))))
+        closed = 1.0 if start <= 0 else smoothstep((times[inside] - start) / _CLOSING)
+        opened = 1.0 if end >= last else smoothstep((end - _LEAD - times[inside]) / _OPENING)
+        silence[inside] = np.minimum(closed, opened)
     return silence.astype(np.float32)
