@@ -17,7 +17,9 @@ class AnimateOptions:
 
     Attributes:
         target: name of the object whose shape keys speak.
-        audio: absolute path of the sound file.
+        audio: absolute path of the sound file; None for a motion file without one.
+        motion: absolute path of a file whose motion is taken instead of computing it.
+        entry: which result of that file, where it holds several.
         identity_b: the second style that the direction can blend in.
         direction: what is changed about the network's motion, as in docs/protocol.md; empty for nothing.
         preset: name of the preset that `direction` comes from, to be shown.
@@ -29,7 +31,9 @@ class AnimateOptions:
     """
 
     target: str
-    audio: Path
+    audio: Path | None
+    motion: Path | None = None
+    entry: str = ""
     model: str = ""
     head: str = ""
     identity: str = ""
@@ -43,3 +47,10 @@ class AnimateOptions:
     extend_range: bool = True
     device: str = "auto"
     engine: str = "auto"
+
+    @property
+    def subject(self) -> Path:
+        """The file that the performance is called after."""
+        chosen = self.audio or self.motion
+        assert chosen is not None
+        return chosen

@@ -20,30 +20,37 @@ from .settings.placement import PlacementSettings, placement_of
 _SPEECH = ("model", "head", "identity", "identity_b", "frame_start", "add_sound", "extend_range")
 
 
-def options(context: bpy.types.Context, given: Mapping[str, Any]) -> AnimateOptions:
+def options(context: bpy.types.Context, given: Mapping[str, Any], needs_target: bool = True) -> AnimateOptions:
     """What a run does.
 
     Args:
-        given: the arguments of `unitalker.animate` that are not left to the panel.
+        given: the arguments of `unitalker.animate` that are not left to the panel, and `motion`, `entry` and
+            `motion_sound` for a motion file.
+        needs_target: False where a mesh will be made.
 
     Raises:
         UniTalkerError: when one of them makes no sense.
     """
     settings = context.scene.unitalker
     given = dict(given)
-    filepath = given.get("filepath") or settings.filepath
+    motion = _path(given.get("motion", ""))
+    filepath = given.get("motion_sound", "") if motion else given.get("filepath") or settings.filepath
     for name, source in (("strip", of_strip), ("speaker", of_speaker)):
         if given.get(name):
             sound = source(context.scene, given[name])
             filepath = sound.filepath
             given.setdefault("frame_start", sound.frame_start)
-    audio = _sound_path(filepath)
-    target = given.get("object") or settings.target_name(context)
+    audio = _path(filepath) if motion else _sound_path(filepath)
+    target = given.get("object") or settings.target_name(context) if needs_target else ""
     placement = {name: given.get(name, getattr(settings, name)) for name in PlacementSettings.__annotations__}
-    preset, direction = _direction(context, targets.find_object(context.scene, target), given)
+    face = targets.find_object(context.scene, target) if needs_target else None
+    # Who recorded a performance does not want another one on top of it.
+    preset, direction = _direction(context, face, given, presets.NEUTRAL if motion else presets.DEFAULT)
     return AnimateOptions(
         target=target,
         audio=audio,
+        motion=motion,
+        entry=given.get("entry", ""),
         preset=preset,
         direction=direction,
         placement=placement_of(placement),
@@ -63,14 +70,14 @@ def direction_of_panel(target: bpy.types.Object) -> tuple[str, dict[str, Any] | 
 
 
 def _direction(
-    context: bpy.types.Context, target: bpy.types.Object, given: Mapping[str, Any]
+    context: bpy.types.Context, target: bpy.types.Object | None, given: Mapping[str, Any], untouched: str
 ) -> tuple[str, dict[str, Any]]:
-    """Name of the preset, and the direction with what was given on top."""
+    """Name of the preset, and the direction with what was given on top; `untouched` while nobody has directed it."""
     from . import performance
 
-    name, sliders = direction_of_panel(target)
-    if given.get("preset") or sliders is None:
-        name = given.get("preset") or name
+    name, sliders = direction_of_panel(target) if target is not None else (untouched, None)
+    if target is None or given.get("preset") or sliders is None:
+        name = given.get("preset") or (untouched if sliders is None else name)
         values = dict(presets.find_preset(backend_session.assets_folder(), name).direction)
     else:
         start = given.get("frame_start", context.scene.unitalker.frame_start)
@@ -99,6 +106,11 @@ def _bad_direction(text: str, reason: str) -> UniTalkerError:
 
 
 def _sound_path(path: str) -> Path:
-    if not path:
+    found = _path(path)
+    if found is None:
         raise UniTalkerError("audio.none", "No sound file is chosen.", "Choose a wav, flac, ogg or mp3 file as Sound.")
-    return Path(bpy.path.abspath(path)).absolute()
+    return found
+
+
+def _path(path: str) -> Path | None:
+    return Path(bpy.path.abspath(path)).absolute() if path else None

@@ -15,14 +15,13 @@ from .animate_options import AnimateOptions
 from .client.errors import UniTalkerError
 from .client.job import MotionJob
 from .client.motion import load_motion
-from .client.protocol import AnimateRequest, Result
+from .client.protocol import Result
 from .client.session import BackendSession
 from .job import Report
 from .performance import FPS_TOLERANCE, scene_fps
 from .scene import target as targets
 from .scene.action_placement import Placement
 from .scene.frame_range import extend_range
-from .scene.rig_resolution import Resolution
 from .scene.shape_key_tracks import ShapeKeyTracks
 from .scene.sound_strip import add_sound
 from .scene.track_writer import TrackWriter
@@ -51,7 +50,7 @@ class AnimationJob:
     def __init__(self, scene: bpy.types.Scene, options: AnimateOptions, session: BackendSession) -> None:
         target = targets.find_object(scene, options.target)
         targets.check_target(target, scene)
-        _check_sound(options.audio)
+        performance.check_files(options)
         self._scene_name = scene.name
         self._target_uid = target.session_uid
         self._fps = scene_fps(scene)
@@ -60,7 +59,8 @@ class AnimationJob:
         self._assets = backend_session.assets_folder()
         rig = performance.rig_of(scene, target, options.head, self._assets)
         self._rig_notes = rig.notes if rig else ()
-        self._motion_job = MotionJob(session, _request(options, self._fps, rig))
+        request = performance.request(options, self._fps, rig.request if rig else None)
+        self._motion_job = MotionJob(session, request)
         self._writer: TrackWriter | None = None
         self._plan: ShapeKeyTracks | None = None
         self._notes: list[str] = []
@@ -138,13 +138,13 @@ class AnimationJob:
             self._plan.tracks,
             options.frame_start,
             self._placement,
-            f"{options.audio.stem} {target.name}",
+            f"{options.subject.stem} {target.name}",
             places=takes.places(target, take) if take else (),
             cleared=(take.span_start, take.span_end) if take else None,
         )
 
     def _take_to_update(self, target: bpy.types.Object) -> UniTalkerTake | None:
-        take = takes.of_sound(target, self._options.audio) if self._options.update_take else None
+        take = takes.of_sound(target, self._options.subject) if self._options.update_take else None
         if take is not None and (edited := takes.edited_curves(target, take)):
             self._notes.append(
                 f"'{take.name}' is kept and this is a new take, since {len(edited)} of its curves were edited by hand"
@@ -161,12 +161,12 @@ class AnimationJob:
         if options.extend_range:
             extend_range(scene, first, last)
         warnings = [*self._notes]
-        if options.add_sound:
+        if options.add_sound and options.audio is not None:
             warnings.append(add_sound(scene, options.audio, options.frame_start, result.duration))
         warnings.append(check_motion(scene, target, writer))
         summary = (
             f"{target.name}: {len(writer.tracks)} shape keys, frames {first} to {last}, "
-            f"{result.head} ({result.identity})"
+            f"{result.head} ({result.identity or options.subject.name})"
         )
         warnings.append(self._keep_take(target, result, writer, summary))
         return Report(summary, tuple(warning for warning in warnings if warning))
@@ -177,7 +177,7 @@ class AnimationJob:
             return f"'{target.name}' is linked, so there is no take, and sliders cannot act on it"
         assert self._plan
         options = self._options
-        take = takes.find(target, self._updated) or takes.new(target, options.audio.stem)
+        take = takes.find(target, self._updated) or takes.new(target, options.subject.stem)
         takes.fill(take, options, result, self._fps, dataclasses.asdict(self._placement))
         takes.note_written(target, take, writer)
         performance.note_result(take, options.direction, result, self._plan)
@@ -202,25 +202,3 @@ class AnimationJob:
                 "Nothing was changed. Run Animate again.",
             )
         return scene, target
-
-
-def _check_sound(path: Path) -> None:
-    if not path.is_file():
-        raise UniTalkerError(
-            "audio.not_found", f"There is no sound file {path}.", "Choose a wav, flac, ogg or mp3 file as Sound."
-        )
-
-
-def _request(options: AnimateOptions, fps: float, rig: Resolution | None) -> AnimateRequest:
-    return AnimateRequest(
-        audio=str(options.audio),
-        model=options.model or None,
-        head=options.head or None,
-        identity=options.identity or None,
-        identity_b=options.identity_b or None,
-        fps=fps,
-        direction=options.direction,
-        rig=rig.request if rig else None,
-        device=options.device,
-        engine=options.engine,
-    )

@@ -10,9 +10,10 @@ from typing import Any
 import bpy
 
 from . import backend_session
+from .animate_options import AnimateOptions
 from .client.errors import UniTalkerError
 from .client.motion import Motion
-from .client.protocol import Result
+from .client.protocol import AnimateRequest, ImportRequest, Result
 from .scene import target as targets
 from .scene.keyed_emotions import with_keyed_emotions
 from .scene.rig_resolution import Destination, Resolution, resolve
@@ -58,13 +59,49 @@ def _kind_of(head: str) -> str:
     return next((item.kind for item in heads if item.name == head), "")
 
 
+def check_files(options: AnimateOptions) -> None:
+    """Whether the files of a run are there; UniTalkerError ``audio.not_found`` or ``motion.not_found``."""
+    if options.motion is not None and not options.motion.is_file():
+        raise UniTalkerError(
+            "motion.not_found", f"There is no motion file {options.motion}.", "Choose a .csv, .npz or .json as Motion."
+        )
+    if options.audio is not None and not options.audio.is_file():
+        raise UniTalkerError(
+            "audio.not_found",
+            f"There is no sound file {options.audio}.",
+            "Choose a wav, flac, ogg or mp3 file as Sound.",
+        )
+
+
+def request(
+    options: AnimateOptions, fps: float, rig: Mapping[str, Any] | None = None
+) -> AnimateRequest | ImportRequest:
+    """What the backend is asked for: to compute the motion of a sound, or to read it from a file."""
+    if options.motion is not None:
+        audio = None if options.audio is None else str(options.audio)
+        motion = str(options.motion)
+        return ImportRequest(motion, audio, options.entry or None, fps=fps, direction=options.direction, rig=rig)
+    return AnimateRequest(
+        audio=str(options.audio),
+        model=options.model or None,
+        head=options.head or None,
+        identity=options.identity or None,
+        identity_b=options.identity_b or None,
+        fps=fps,
+        direction=options.direction,
+        rig=rig,
+        device=options.device,
+        engine=options.engine,
+    )
+
+
 def plan(target: bpy.types.Object, motion: Motion, head: str, fps: float, assets: Path) -> ShapeKeyTracks:
     """What moves which shape key; UniTalkerError when the motion does not fit the object or the scene."""
     if motion.unit != "weight":
         raise UniTalkerError(
             "target.not_weights",
             f"The head '{head}' gives positions or parameters (unit '{motion.unit}'), not shape key weights.",
-            "Choose a blendshape head, or leave Head empty.",
+            "Choose a blendshape head, or press Animate Vertices.",
         )
     if abs(motion.fps - fps) > FPS_TOLERANCE:
         raise UniTalkerError(

@@ -10,6 +10,7 @@ from . import backend_session, live_direction, properties
 from .operators import dismiss, presets, queue, sound, stepping, takes, update
 from .operators import mapping as mapping_operators
 from .operators.animate import UNITALKER_OT_animate
+from .operators.animate_vertices import UNITALKER_OT_animate_vertices
 from .operators.backend_setup import (
     UNITALKER_OT_check_python,
     UNITALKER_OT_install_backend,
@@ -17,21 +18,28 @@ from .operators.backend_setup import (
 )
 from .operators.cancel import UNITALKER_OT_cancel
 from .operators.check_backend import UNITALKER_OT_check_backend
+from .operators.import_motion import UNITALKER_OT_import_motion
 from .operators.model_store import UNITALKER_OT_delete_model, UNITALKER_OT_import_model, UNITALKER_OT_model_card
 from .panels import direction as direction_panels
+from .panels import import_motion as import_panel
 from .panels import mapping as mapping_panel
 from .panels import placement as placement_panel
 from .panels import queue as queue_panel
 from .panels import speech as speech_panel
 from .panels import takes as takes_panel
+from .panels import vertex_head as vertex_panel
 from .preferences import UniTalkerPreferences
+from .settings import interchange as interchange_settings
 from .settings import mapping as mapping_settings
 
 CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     UniTalkerPreferences,
     *properties.CLASSES,
     *mapping_settings.CLASSES,
+    *interchange_settings.CLASSES,
     UNITALKER_OT_animate,
+    UNITALKER_OT_animate_vertices,
+    UNITALKER_OT_import_motion,
     UNITALKER_OT_cancel,
     UNITALKER_OT_check_backend,
     UNITALKER_OT_check_python,
@@ -71,6 +79,8 @@ CLASSES: tuple[type[bpy.types.bpy_struct], ...] = (
     speech_panel.UNITALKER_PT_model,
     *mapping_panel.CLASSES,
     placement_panel.UNITALKER_PT_placement,
+    vertex_panel.UNITALKER_PT_vertex_head,
+    import_panel.UNITALKER_PT_import_motion,
     queue_panel.UNITALKER_UL_queue,
     queue_panel.UNITALKER_PT_queue,
 )
@@ -86,6 +96,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.add_to_scene()
     mapping_settings.add_to_objects()
+    interchange_settings.add_to_scene()
     bpy.app.handlers.undo_post.append(live_direction.after_undo)
     bpy.app.handlers.redo_post.append(live_direction.after_undo)
     bpy.app.handlers.load_pre.append(live_direction.before_load)
@@ -102,6 +113,7 @@ def unregister() -> None:
     backend_session.close()
     bpy.utils.unregister_cli_command(_command)
     _command = None
+    interchange_settings.remove_from_scene()
     mapping_settings.remove_from_objects()
     properties.remove_from_scene()
     for cls in reversed(CLASSES):

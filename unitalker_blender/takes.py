@@ -62,7 +62,7 @@ def new(target: bpy.types.Object, name: str) -> UniTalkerTake:
 
 def fill(take: UniTalkerTake, options: AnimateOptions, result: Result, fps: float, placement: dict[str, Any]) -> None:
     """Write down what a take was made from."""
-    take.audio = str(options.audio)
+    take.audio = str(options.subject)
     take.model, take.head, take.identity, take.identity_b = (
         options.model,
         result.head,

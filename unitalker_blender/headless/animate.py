@@ -11,10 +11,13 @@ import bpy
 
 from .. import animate_settings, backend_session
 from ..animate_options import AnimateOptions
+from ..client.errors import UniTalkerError
+from ..job import Job
 from ..properties import DEVICES, ENGINES
 from ..scene import rig_resolution
 from ..scene import target as targets
 from ..scene.scene_export import check_output, export_scene, sound_note
+from ..settings.interchange import METHODS
 from ..settings.placement import DENSITY, INTERPOLATION, WHERE
 from .export import OUTPUT_HELP
 
@@ -46,7 +49,9 @@ _SAME_NAME = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `animate`."""
     add = parser.add_argument
-    add("--audio", required=True, help="sound file: wav, flac, ogg or mp3")
+    add("--audio", default="", help="sound file: wav, flac, ogg or mp3")
+    add("--motion", default="", help="motion file (.csv, .npz, .json) to take instead of computing it from --audio")
+    add("--entry", default="", help="which result of an .npz that holds several: SOUND/DATA SET")
     add("--output", required=True, help=OUTPUT_HELP)
     add("--object", default="", help="mesh with the face (default: the active one, else the only one with ARKit keys)")
     add("--model", default="", help="model folder by name (default: the first)")
@@ -63,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", choices=_names(DEVICES), help="where to compute (default: as in the preferences)")
     add("--engine", choices=_names(ENGINES), default="auto", help="what computes the model")
     _add_placement(parser.add_argument_group("keys"))
+    _add_vertices(parser.add_argument_group("heads of vertices"))
 
 
 def _add_placement(group: argparse._ArgumentGroup) -> None:
@@ -78,6 +84,15 @@ def _add_placement(group: argparse._ArgumentGroup) -> None:
     add("--update-take", action="store_true", help="replace the take in which the sound was animated before")
 
 
+def _add_vertices(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--vertices", type=str.upper, choices=_names(METHODS), metavar="KEYS|CACHE", help="move vertices, and by what")
+    add("--new-mesh", action="store_true", help="move a new mesh in the head's own topology")
+    add("--tolerance-mm", type=float, default=0.1, help="no more shape keys than keep every vertex this close")
+    add("--most-keys", type=int, default=32, help="no more shape keys than this")
+    add("--cache", default="", help="the .pc2 to write (default: beside the open file)")
+
+
 def _names(items: tuple[tuple[str, str, str], ...]) -> list[str]:
     return [name for name, *_ in items]
 
@@ -89,23 +104,52 @@ def run(options: argparse.Namespace) -> None:
     order = speak(options)
     export_scene(bpy.context.scene, output)
     print(f"saved {output}")
-    if note := sound_note(bpy.context.scene, output, order.audio.name, order.frame_start):
+    sound = order.audio.name if order.audio else ""
+    if sound and (note := sound_note(bpy.context.scene, output, sound, order.frame_start)):
         print(note)
 
 
 def speak(options: argparse.Namespace) -> AnimateOptions:
     """Animate the open file and write nothing; returns what was done. UniTalkerError when it cannot be."""
-    order = animate_settings.options(bpy.context, _given(options))
-    _animate(order)
-    return order
+    # Not at the top: jobs bring numpy, which registration has no time for.
+    if options.vertices:
+        from .. import vertex_options
+        from ..vertex_job import VertexJob
+
+        order = vertex_options.options(bpy.context, _given(options) | _given_vertices(options))
+        _run(VertexJob(bpy.context.scene, order, backend_session.get()))
+        return order.speech
+    from ..animation_job import AnimationJob
+
+    speech = animate_settings.options(bpy.context, _given(options))
+    _run(AnimationJob(bpy.context.scene, speech, backend_session.get()))
+    return speech
+
+
+def _given_vertices(options: argparse.Namespace) -> dict[str, Any]:
+    """The further arguments of `unitalker.animate_vertices`."""
+    return {
+        "vertex_head": options.head,
+        "method": options.vertices,
+        "new_mesh": options.new_mesh,
+        "tolerance_mm": options.tolerance_mm,
+        "most_keys": options.most_keys,
+        "cache": str(Path(options.cache).absolute()) if options.cache else "",
+    }
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `unitalker.animate`; what is None is left to the file."""
+    if not options.audio and not options.motion:
+        raise UniTalkerError("audio.none", "No sound file is named.", "Name one with --audio, or a --motion file.")
     span = options.span
+    audio = str(Path(options.audio).absolute()) if options.audio else ""
     given = {
-        "object": options.object or _default_target(),
-        "filepath": str(Path(options.audio).absolute()),
+        "object": options.object or ("" if options.new_mesh else _default_target()),
+        "motion": str(Path(options.motion).absolute()) if options.motion else "",
+        "motion_sound": audio,
+        "entry": options.entry,
+        "filepath": audio,
         "add_sound": not options.no_sound,
         "extend_range": not options.keep_range,
         "use_span": span is not None,
@@ -127,10 +171,7 @@ def _default_target() -> str:
     return str(chosen.name) if chosen else ""
 
 
-def _animate(options: AnimateOptions) -> None:
-    from ..animation_job import AnimationJob  # brings numpy, which registration has no time for
-
-    job = AnimationJob(bpy.context.scene, options, backend_session.get())
+def _run(job: Job) -> None:
     try:
         while not job.step(_STEP):
             pass
