@@ -12,10 +12,17 @@ from dataclasses import dataclass
 
 from backend import __version__
 from backend.catalogue import list_models
-from backend.engine import find_devices, prepare_environment
+from backend.engine import (
+    ENGINE_PACKAGES,
+    EngineName,
+    engine_problem,
+    find_devices,
+    find_engines,
+    prepare_environment,
+)
 
 _OLDEST_PYTHON = (3, 11)
-_PACKAGES = ("torch", "transformers", "safetensors", "numpy", "soundfile", "soxr", "pydantic", "typer", "rich")
+_PACKAGES = ("numpy", "soundfile", "soxr", "pydantic", "typer", "rich")
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,8 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at Python, the packages, the devices and the models; imports torch to know that it loads."""
-    return [_version(), _python(), _machine(), *map(_package, _PACKAGES), _devices(), *_models()]
+    """Look at Python, the packages, the engines and the models; imports the engines to know that they load."""
+    return [_version(), _python(), _machine(), *map(_package, _PACKAGES), *_engines(), *_models()]
 
 
 def _version() -> Check:
@@ -62,18 +69,37 @@ def _package(name: str) -> Check:
     return Check(name, True, version)
 
 
-def _devices() -> Check:
-    likely = find_devices()
-    try:
-        import torch
-    except (ImportError, OSError):
-        return Check("device", False, "unknown without torch", "See torch.")
+def _engines() -> Iterator[Check]:
+    """What each engine needs and computes on; one that is not installed is nothing to mend while there is another."""
+    usable, problems = find_engines()
+    for name, packages in ENGINE_PACKAGES.items():
+        if name in usable:
+            checks = [_package(package) for package in packages]
+            yield from checks
+            yield _devices(name) if all(check.ok for check in checks) else Check(f"engine {name}", False, "see above")
+        else:
+            problem = engine_problem(name) or ""
+            yield Check(f"engine {name}", bool(usable) and problem not in problems, problem)
+    if usable:
+        yield Check("engine", True, f"{usable[0]}, unless another is asked for")
+    else:
+        yield Check("engine", False, "none", " ".join(problems))
+
+
+def _devices(engine: EngineName) -> Check:
+    if engine == "onnx":
+        from backend.engines.onnx_engine import usable_devices
+
+        return Check("engine onnx", True, ", ".join(usable_devices()))
+    import torch
+
     usable = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     found = f"{', '.join(usable)}; {torch.get_num_threads()} threads"
-    unusable = [name for name in likely if name not in usable]
+    unusable = [name for name in find_devices() if name not in usable]
     if unusable:
-        return Check("device", False, found, f"{unusable[0]} is there but torch cannot use it: update its driver.")
-    return Check("device", True, found)
+        advice = f"{unusable[0]} is there but torch cannot use it: update its driver."
+        return Check("engine torch", False, found, advice)
+    return Check("engine torch", True, found)
 
 
 def _models() -> Iterator[Check]:

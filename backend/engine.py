@@ -32,6 +32,11 @@ ENGINE_PACKAGES: dict[EngineName, tuple[str, ...]] = {
 }
 """What each engine imports; the first that is complete is the one of ``auto``."""
 
+# Blender has a copy of it, which is not looked for outside of Blender's own process.
+_RUNTIME_HINT = (
+    " If it is installed: it needs Microsoft's Visual C++ Redistributable." if sys.platform == "win32" else ""
+)
+
 
 def find_engines() -> tuple[list[EngineName], list[str]]:
     """Usable engines, the one of ``auto`` first, and in words what keeps installed ones from being usable.
@@ -41,7 +46,7 @@ def find_engines() -> tuple[list[EngineName], list[str]]:
     usable: list[EngineName] = []
     problems = []
     for name in get_args(EngineName):
-        problem = _problem(name)
+        problem = engine_problem(name)
         if problem is None:
             usable.append(name)
         elif not _missing(name):
@@ -57,7 +62,7 @@ def _missing(engine: EngineName) -> list[str]:
     return [package for package in ENGINE_PACKAGES[engine] if importlib.util.find_spec(package) is None]
 
 
-def _problem(engine: EngineName) -> str | None:
+def engine_problem(engine: EngineName) -> str | None:
     """Why an engine cannot be used; None when it can, as far as can be told without importing it."""
     missing = _missing(engine)
     if missing:
@@ -86,7 +91,7 @@ def choose_engine(wanted: EngineChoice) -> EngineName:
         if usable:
             return usable[0]
         raise UniTalkerError("engine.missing", "No engine can be used here.", " ".join(problems))
-    problem = _problem(wanted)
+    problem = engine_problem(wanted)
     if problem is not None:
         hint = _install_hint(ENGINE_PACKAGES[wanted]) if _missing(wanted) else "Use another engine."
         raise UniTalkerError("engine.missing", f"The engine {wanted} cannot be used: {problem}", hint)
@@ -158,7 +163,8 @@ def packages_needed(what: str, packages: Iterable[str]) -> Iterator[None]:
         yield
     # OSError: a shared library of the engine that cannot be loaded.
     except (ImportError, OSError) as error:
-        raise UniTalkerError("engine.missing", f"{what} cannot be loaded: {error}.", _install_hint(packages)) from error
+        hint = _install_hint(packages) + _RUNTIME_HINT
+        raise UniTalkerError("engine.missing", f"{what} cannot be loaded: {error}.", hint) from error
 
 
 def prepare_environment() -> None:

@@ -156,21 +156,27 @@ class OnnxEngine(Engine):
         )
 
 
-def _choose_provider(device: str) -> str:
+def usable_devices() -> dict[str, str]:
+    """The devices that this ONNX Runtime is built for, and the execution provider that serves each."""
     available = onnxruntime.get_available_providers()
-    usable = {name: [p for p in providers if p in available] for name, providers in _PROVIDERS.items()}
+    found = {
+        device: next((name for name in providers if name in available), None)
+        for device, providers in _PROVIDERS.items()
+    }
+    return {"cpu": _CPU} | {device: provider for device, provider in found.items() if provider is not None}
+
+
+def _choose_provider(device: str) -> str:
+    usable = usable_devices()
     if device == "auto":
-        return (usable["cuda"] or [_CPU])[0]
-    if device == "cpu":
-        return _CPU
-    if not usable.get(device):
-        there = ", ".join(["cpu", *(name for name, found in usable.items() if found)])
+        return usable.get("cuda", _CPU)
+    if device not in usable:
         raise UniTalkerError(
             "engine.device",
             f"The device {device} cannot be used by this ONNX Runtime.",
-            f"Choose auto or one of: {there}.",
+            f"Choose auto or one of: {', '.join(usable)}.",
         )
-    return usable[device][0]
+    return usable[device]
 
 
 def _device_name(provider: str) -> str:

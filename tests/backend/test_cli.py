@@ -226,7 +226,8 @@ def test_a_checkpoint_that_is_none_is_refused(call: Call, tmp_path: Path) -> Non
 def test_doctor_names_everything_a_job_needs(call: Call) -> None:
     code, out, _ = call("doctor")
     assert code == 0
-    for text in ("Python", "torch", "transformers", "soundfile", "device", "cpu", "tiny", __version__):
+    engines = ("transformers", "engine torch", "onnxruntime", "engine onnx")
+    for text in ("Python", "soundfile", *engines, "cpu", "tiny", __version__):
         assert text in out
     assert "NO" not in out
 
