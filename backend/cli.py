@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -24,8 +24,7 @@ from backend.errors import UniTalkerError
 from backend.export import WRITABLE, write_motion
 from backend.inference import AnimateOptions
 from backend.model_inspection import inspect_model
-from backend.motion.direction import Direction
-from backend.motion.presets import make_direction, merge, read_direction, read_preset
+from backend.motion.presets import DirectionChoice
 from backend.progress import ProgressCallback, Stage
 from backend.protocol import Device, ModelInfo
 from backend.session import Order, Outcome, Session
@@ -118,7 +117,7 @@ def animate_command(
     engine: Annotated[EngineChoice, typer.Option(help="What computes; auto is torch where it is installed.")] = "auto",
 ) -> None:
     """Turn a sound file into face motion."""
-    directed = _direction(preset, direction, {"intensity": intensity, "smoothing": smoothing})
+    directed = DirectionChoice(preset, direction, intensity, smoothing).direction()
     options = AnimateOptions(head=head, identity=identity, identity_b=identity_b, fps=fps, direction=directed)
     started = time.monotonic()
     with _progress_bar() as report:
@@ -130,14 +129,6 @@ def animate_command(
 
 
 app.command("view")(view_command)
-
-
-def _direction(preset: str | None, path: Path | None, sliders: Mapping[str, float | None]) -> Direction:
-    """The preset, on top of it the file, on top of that the options."""
-    named = {name: value for name, value in sliders.items() if value is not None}
-    layers = [read_preset(preset)] if preset else []
-    layers += [read_direction(path)] if path else []
-    return make_direction(merge(*layers, named), "The direction")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from backend.engine import EngineChoice
 from backend.errors import UniTalkerError
 from backend.export.atomic import check_writable
 from backend.inference import AnimateOptions
-from backend.motion.direction import Direction
+from backend.motion.presets import DirectionChoice
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+(,\d+)*)?")
 
@@ -49,8 +49,14 @@ def batch_command(
     ] = None,
     identity: Annotated[list[str] | None, typer.Option(help="Speaking style; several as with --head.")] = None,
     fps: Annotated[float | None, typer.Option(min=1, max=1000, help="Frame rate; the head's own if left out.")] = None,
-    intensity: Annotated[float, typer.Option(min=0, max=10, help="0 is still, 1 as the model says.")] = 1.0,
-    smoothing: Annotated[float, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = 0.0,
+    preset: Annotated[
+        str | None, typer.Option(help="Direction: natural, broad, subtle, anime, game, or a .json file.")
+    ] = None,
+    direction: Annotated[
+        Path | None, typer.Option(help="JSON file with sliders that replace those of the preset.")
+    ] = None,
+    intensity: Annotated[float | None, typer.Option(min=0, max=10, help="0 is still, 1 as the model says.")] = None,
+    smoothing: Annotated[float | None, typer.Option(min=0, max=10, help="Smoothing window in seconds.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; one per device if left out.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda, or several: cuda:0,1.")] = "auto",
     engine: Annotated[EngineChoice, typer.Option(help="What computes; auto is torch where it is installed.")] = "auto",
@@ -66,9 +72,10 @@ def batch_command(
     entry = find_model(model)
     if report is not None:
         check_writable(report)
-    options = AnimateOptions(fps=fps, direction=Direction(intensity=intensity, smoothing=smoothing))
+    choice = DirectionChoice(preset, direction, intensity, smoothing)
+    options = AnimateOptions(fps=fps, direction=choice.direction())
     variants = _variants(entry.manifest, head or [], identity or [], options)
-    items, failed = read_items(source, Defaults(out, f".{output_format}", variants))
+    items, failed = read_items(source, Defaults(out, f".{output_format}", variants, choice))
     told = Report(entry.manifest.name)
     told.results += failed
     _run(Batch(items, entry, devices, engine, jobs, ray), told)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,7 @@ class ItemResult:
         frames: of the motion; 0 when there is none.
         seconds: length of the motion; 0 when there is none.
         notes: remarks for the user, e.g. that the sound is cut short.
+        quality: read-out of the motion, see `backend.motion.quality`.
         failure: the reason when it failed.
     """
 
@@ -65,6 +67,7 @@ class ItemResult:
     frames: int = 0
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    quality: Mapping[str, float] = field(default_factory=dict)
     failure: Failure | None = None
 
     @classmethod

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from backend.batch.item import Failure, Item, ItemResult
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions
+from backend.motion.presets import DirectionChoice, preset_names
 from backend.protocol import describe
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -31,6 +32,7 @@ class Row(BaseModel):
         head: annotation type of the model.
         identity: speaking style.
         fps: frames per second.
+        preset: direction, by name or as a .json file relative to the manifest's folder.
         intensity: 0 is still, 1 as the model says.
         smoothing: seconds.
     """
@@ -42,6 +44,7 @@ class Row(BaseModel):
     head: str | None = None
     identity: str | None = None
     fps: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
+    preset: str | None = None
     intensity: float | None = Field(default=None, ge=0, le=10, allow_inf_nan=False)
     smoothing: float | None = Field(default=None, ge=0, le=10, allow_inf_nan=False)
 
@@ -54,11 +57,13 @@ class Defaults:
         out: folder for the results.
         suffix: format, e.g. ``.npz``.
         variants: every head with every identity that is asked for; at least one.
+        direction: what the direction of the variants is made of, of which rows may replace parts.
     """
 
     out: Path
     suffix: str
     variants: tuple[AnimateOptions, ...]
+    direction: DirectionChoice
 
 
 def read_items(source: Path, defaults: Defaults) -> tuple[list[Item], list[ItemResult]]:
@@ -99,12 +104,11 @@ def _manifest_items(path: Path, defaults: Defaults) -> tuple[list[Item], list[It
     failed: list[ItemResult] = []
     for number, cells in _read_table(path):
         try:
-            row = Row.model_validate(cells)
-        except ValidationError as error:
+            items += _row_items(number, Row.model_validate(cells), path.parent, defaults)
+        except (ValidationError, UniTalkerError) as error:
+            reason = f"{describe(error)}." if isinstance(error, ValidationError) else str(error)
             audio = path.parent / cells["audio"] if isinstance(cells.get("audio"), str) else None
-            failed.append(_bad_row(number, audio, f"Row {number}: {describe(error)}."))
-            continue
-        items += _row_items(number, row, path.parent, defaults)
+            failed.append(_bad_row(number, audio, f"Row {number}: {reason}"))
     return items, failed
 
 
@@ -151,14 +155,13 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _row_items(number: int, row: Row, folder: Path, defaults: Defaults) -> Iterator[Item]:
     audio = folder / row.audio
     output = defaults.out / (row.output or f"{audio.stem}{defaults.suffix}")
-    yield from _variant_items(number, audio, output, [_with_row(options, row) for options in defaults.variants])
-
-
-def _with_row(options: AnimateOptions, row: Row) -> AnimateOptions:
-    """The command line's options, with the row's cells in their place."""
-    cells = row.model_dump(include={"head", "identity", "fps"}, exclude_none=True)
-    directed = row.model_dump(include={"intensity", "smoothing"}, exclude_none=True)
-    return replace(options, direction=options.direction.model_copy(update=directed), **cells)
+    named = row.model_dump(include={"head", "identity", "fps"}, exclude_none=True)
+    sliders = row.model_dump(include={"preset", "intensity", "smoothing"}, exclude_none=True)
+    if row.preset is not None and row.preset not in preset_names():
+        sliders["preset"] = str(folder / row.preset)
+    direction = replace(defaults.direction, **sliders).direction()
+    variants = [replace(options, direction=direction, **named) for options in defaults.variants]
+    yield from _variant_items(number, audio, output, variants)
 
 
 def _bad_row(number: int, audio: Path | None, message: str) -> ItemResult:

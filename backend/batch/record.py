@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def done_before(item: Item) -> ItemResult | None:
         record = json.loads(_record_path(item.output).read_text(encoding="utf-8"))
         if record["key"] != item.key or record["bytes"] != item.output.stat().st_size:
             return None
-        made = int(record["frames"]), float(record["seconds"]), tuple(map(str, record["notes"]))
+        made = int(record["frames"]), float(record["seconds"]), tuple(map(str, record["notes"])), record["quality"]
     # Whatever keeps a record from being read, doing the item again is right.
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -101,11 +102,12 @@ def forget_tries(item: Item, run: str) -> None:
     _tries_path(item, run).unlink(missing_ok=True)
 
 
-def deliver(motion: FaceMotion, item: Item, run: str) -> None:
+def deliver(motion: FaceMotion, quality: Mapping[str, float], item: Item, run: str) -> ItemResult:
     """Write the output, whole or not at all, and then its record.
 
     Args:
         motion: the result.
+        quality: read-out of it.
         item: what it is the result of.
         run: name of the run, of whose unfinished files `sweep` leaves none.
 
@@ -126,11 +128,21 @@ def deliver(motion: FaceMotion, item: Item, run: str) -> None:
         raise _unwritable(item.output, error.__cause__) from error
     finally:
         staged.unlink(missing_ok=True)
-    made = {"frames": len(motion.values), "seconds": motion.duration, "notes": motion.notes}
+    result = ItemResult(
+        item.row, item.audio, item.output, "done", len(motion.values), motion.duration, motion.notes, quality
+    )
+    _write_record(item, size, result)
+    return result
+
+
+def _write_record(item: Item, size: int, result: ItemResult) -> None:
     record = {
         "key": item.key,
         "bytes": size,
-        **made,
+        "frames": result.frames,
+        "seconds": result.seconds,
+        "notes": result.notes,
+        "quality": result.quality,
         "audio": str(item.audio),
         "settings": item.options.as_plain_data(),
     }

@@ -16,7 +16,7 @@ from backend.bundle_manifest import find_bundle
 from backend.engine import EngineChoice, load_engine, memory_watched
 from backend.errors import Cancelled, UniTalkerError
 from backend.inference import record_sounds
-from backend.motion.perform import perform
+from backend.motion.perform import judge, perform
 from backend.progress import Stage
 from backend.takes import Take
 
@@ -119,13 +119,13 @@ class Worker:
             )
 
     def _deliver(self, item: Item, take: Take) -> ItemResult:
+        direction = item.options.direction
         try:
             with memory_watched():
-                motion = perform(take, item.options.direction, item.options.fps)
-            deliver(motion, item, self._run)
+                motion = perform(take, direction, item.options.fps)
+            return deliver(motion, judge(motion, take, direction), item, self._run)
         except Exception as error:
             return ItemResult.failed(item, _failure(item, error))
-        return ItemResult(item.row, item.audio, item.output, "done", len(motion.values), motion.duration, motion.notes)
 
     def _check(self, stage: Stage, done: int, total: int) -> None:
         if self._stopped():

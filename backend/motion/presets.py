@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,40 @@ def make_direction(settings: Mapping[str, Any], source: str) -> Direction:
         raise UniTalkerError(
             "direction.unreadable", f"{source}: {place}: {first['msg']}.", "docs/protocol.md lists every slider."
         ) from error
+
+
+@dataclass(frozen=True)
+class DirectionChoice:
+    """A direction as people ask for it: a preset, on top of it a file, on top of that single sliders.
+
+    Attributes:
+        preset: name or file; None for none.
+        path: file with sliders that replace those of the preset; None for none.
+        intensity, smoothing: sliders; None leaves them to preset and file.
+    """
+
+    preset: str | None = None
+    path: Path | None = None
+    intensity: float | None = None
+    smoothing: float | None = None
+
+    def direction(self) -> Direction:
+        """All of it together.
+
+        Raises:
+            UniTalkerError: ``direction.not_found``, ``direction.unreadable``, ``direction.newer``.
+        """
+        return _chosen(self)
+
+
+# A batch asks the same of thousands of sounds.
+@lru_cache(maxsize=64)
+def _chosen(choice: DirectionChoice) -> Direction:
+    sliders = {"intensity": choice.intensity, "smoothing": choice.smoothing}
+    named = {name: value for name, value in sliders.items() if value is not None}
+    layers = [read_preset(choice.preset)] if choice.preset else []
+    layers += [read_direction(choice.path)] if choice.path else []
+    return make_direction(merge(*layers, named), "The direction")
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

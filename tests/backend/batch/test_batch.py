@@ -62,6 +62,19 @@ def test_every_file_is_what_a_single_run_makes_of_it(
             assert np.array_equal(data["values"], single)
 
 
+def test_the_report_says_how_good_each_motion_is(
+    batch: RunBatch, speech_folder: Path, bundled_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    shutil.copy(speech_folder / "jfk_16k.wav", folder)
+    for _ in range(2):
+        (item,) = batch(folder, "--model", bundled_model).report["items"]
+        assert (item["frames"], item["seconds"]) == (275, 11.0)
+        assert 0.1 < item["quality"]["range"] <= 1
+    assert item["status"] == "skipped"
+
+
 def test_folders_are_repeated_and_what_is_no_sound_is_left_alone(batch: RunBatch, voices: Path, tmp_path: Path) -> None:
     (voices / "scene 2").mkdir()
     make_voice(voices / "scene 2" / "voice 0.WAV", 0.5)

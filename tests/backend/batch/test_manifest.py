@@ -33,6 +33,22 @@ def test_rows_have_their_own_names_and_settings(batch: RunBatch, voices: Path, t
         assert data["fps"] == 30
 
 
+def test_rows_have_presets_of_their_own_and_sliders_on_top(
+    batch: RunBatch, speech_folder: Path, bundled_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "whisper.json").write_text('{"regions": {"jaw": 0.3}}')
+    voice = speech_folder / "jfk_16k.wav"
+    rows = ["plain.npz,,", "broad.npz,broad,", "own.npz,whisper.json,", "still.npz,broad,0"]
+    manifest = write(tmp_path / "list.csv", "audio,output,preset,intensity", *(f"{voice},{row}" for row in rows))
+    assert batch(manifest, "--model", bundled_model).code == 0
+    jaw = {}
+    for name in ("plain", "broad", "own", "still"):
+        with np.load(tmp_path / "out" / f"{name}.npz") as data:
+            jaw[name] = data["values"][:, list(data["names"]).index("jawOpen")].mean()
+    assert jaw["still"] < jaw["own"] < jaw["plain"] < jaw["broad"]
+    assert batch(manifest, "--model", bundled_model, "--preset", "subtle").totals == (1, 3, 0, 0)
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_as_spreadsheets_save_it(batch: RunBatch, voices: Path, delimiter: str) -> None:
     lines = [
@@ -79,9 +95,9 @@ def test_bad_rows_are_named_and_the_rest_is_done(batch: RunBatch, voices: Path, 
     (voices / "text.wav").write_text("Dear reader,")
     manifest = write(
         voices / "list.csv",
-        "audio,output,head,fps",
-        "voice 0.wav,,,",
-        "gone.wav,,,",
+        "audio,output,head,fps,preset",
+        "voice 0.wav",
+        "gone.wav",
         "text.wav,,,",
         "voice 1.wav,same.npz,,",
         "voice 2.wav,./same.npz,,",
@@ -89,11 +105,12 @@ def test_bad_rows_are_named_and_the_rest_is_done(batch: RunBatch, voices: Path, 
         "voice 4.wav,,,fast",
         "voice 4.wav,out.mp4,,",
         "voice 4.wav,take.csv,mesh,",
-        "voice 5.wav,,,,",
+        "voice 5.wav,,,,,",
         ",,,25",
+        "voice 5.wav,preset.npz,,,nonsense",
     )
     ran = batch(manifest)
-    assert (ran.code, ran.totals) == (1, (1, 0, 10, 0))
+    assert (ran.code, ran.totals) == (1, (1, 0, 11, 0))
     assert list(outputs(tmp_path / "out")) == ["voice 0.npz"]
     reasons = {item["row"]: item["failure"]["message"] for item in ran.report["items"] if item["failure"]}
     expected = {
@@ -107,6 +124,7 @@ def test_bad_rows_are_named_and_the_rest_is_done(batch: RunBatch, voices: Path, 
         10: "no ARKit channels",
         11: "Row 11: more cells than columns",
         12: "Row 12: audio",
+        13: "no preset",
     }
     assert reasons.keys() == expected.keys()
     for row, text in expected.items():

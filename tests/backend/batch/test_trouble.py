@@ -26,13 +26,14 @@ from backend.batch.worker import WorkerSetup
 from backend.bundle_manifest import find_bundle
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions
+from backend.motion.presets import DirectionChoice
 from tests.backend.batch.conftest import RunBatch, make_voice, outputs
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def make_batch(source: Path, out: Path, model: Path, jobs: int = 1) -> Batch:
-    items, failed = read_items(source, Defaults(out, ".npz", (AnimateOptions("weights", "pivot"),)))
+    items, failed = read_items(source, Defaults(out, ".npz", (AnimateOptions("weights", "pivot"),), DirectionChoice()))
     assert not failed
     return Batch(items, find_bundle(model), ("cpu",), jobs=jobs)
 
