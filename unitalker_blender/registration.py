@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import backend_session, live_direction, properties
+from . import backend_session, live_direction, properties, translations
 from .operators import dismiss, presets, queue, sound, stepping, takes, update
 from .operators import mapping as mapping_operators
 from .operators.animate import UNITALKER_OT_animate
@@ -92,6 +92,7 @@ _command: Any = None
 
 def register() -> None:
     global _command
+    translations.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.add_to_scene()
@@ -118,6 +119,7 @@ def unregister() -> None:
     properties.remove_from_scene()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    translations.unregister()
 
 
 def _run_command(arguments: list[str]) -> int:

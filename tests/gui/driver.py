@@ -24,7 +24,7 @@ Steps = Generator[float, None, Any]
 
 _SCAN_STEP = 7  # pixels between two looks for a button; the smallest button is 18 high
 _SETTLE = 0.06  # seconds until Blender has taken an event in
-_COLUMNS = (0.7, 0.94, 0.4)  # of a region's width; values and buttons are on the right
+_COLUMNS = (0.7, 0.83, 0.4)  # of a region's width; values and buttons are on the right
 _SCROLLS = 6
 _WHEEL_PIXELS = 90  # less than a region scrolls with a turn of the wheel
 _LIMIT = 90.0  # seconds for anything that is waited for

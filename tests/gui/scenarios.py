@@ -41,7 +41,7 @@ def cancel(driver: Driver) -> Steps:
         yield from driver.click_operator("unitalker.animate")
         yield from driver.until(lambda: _at_work(driver), "the work to begin", 20)
         if how == "button":
-            yield from driver.click_operator("unitalker.cancel", columns=[0.94])
+            yield from driver.click_operator("unitalker.cancel", columns=[0.83])
         else:
             yield from driver.press("ESC")
         driver.picture(f"cancel_{how}")

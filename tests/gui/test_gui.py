@@ -54,13 +54,13 @@ def home(blender: GuiBlender, tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive = build.package()
     shutil.copy(archive, home / "unitalker.zip")
     install = ["--command", "extension", "install-file", "-r", "user_default", "-e", str(home / "unitalker.zip")]
-    done = _run(blender, home, install, [home])
+    done = _run(blender, home, install, [home], home)
     assert done.returncode == 0, done.stdout
     return home
 
 
 def _run(
-    blender: GuiBlender, home: Path, arguments: list[str], folders: list[Path]
+    blender: GuiBlender, home: Path, arguments: list[str], folders: list[Path], data: Path
 ) -> subprocess.CompletedProcess[str]:
     resources = home / "resources"
     for name in ("config", "extensions", "scripts"):
@@ -68,6 +68,7 @@ def _run(
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(home),
+        "XDG_DATA_HOME": str(data / "data"),  # what one test installs is not there for the next
         "BLENDER_USER_RESOURCES": str(resources),
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "LC_ALL": "C.UTF-8",
@@ -84,7 +85,7 @@ def _run(
 
 
 @pytest.fixture
-def play(blender: GuiBlender, home: Path, request: pytest.FixtureRequest) -> Callable[..., Played]:
+def play(blender: GuiBlender, home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Played]:
     """Plays a scenario with its arguments; fails with what Blender said when the scenario fails."""
 
     def run(scenario: str, **arguments: Any) -> Played:
@@ -95,7 +96,8 @@ def play(blender: GuiBlender, home: Path, request: pytest.FixtureRequest) -> Cal
         options = ["--enable-event-simulate", "--window-geometry", "0", "0", *map(str, SCREEN)]
         options += ["--python", str(DRIVER)]
         plain = json.dumps({name: str(value) for name, value in arguments.items()})
-        done = _run(blender, home, [*options, "--", scenario, str(folder), plain], [home, *map(Path, files)])
+        files |= {str(tmp_path)}
+        done = _run(blender, home, [*options, "--", scenario, str(folder), plain], [home, *map(Path, files)], tmp_path)
         pictures = {path.stem: read_xwd(path) for path in sorted(folder.glob("*.xwd"))}
         found = folder / "report.json"
         report = json.loads(found.read_text()) if found.exists() else {"error": "Blender ended without a report"}

@@ -13,6 +13,7 @@ from ..scene import rig_resolution
 from ..scene import target as targets
 from ..settings.placement import PlacementSettings
 from ..settings.speech import SpeechSettings
+from ..translations import translate
 from .stepping import SteppingOperator, running
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class UNITALKER_OT_animate(SteppingOperator, SpeechSettings, PlacementSettings, 
         # Buttons take their arguments from the panel; a script may give its own, so it is judged by those.
         problem = panel_problem(context) if context.region is not None and context.region.type == "UI" else ""
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
     def make_job(self, context: bpy.types.Context) -> AnimationJob:

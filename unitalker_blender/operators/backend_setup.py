@@ -12,6 +12,7 @@ from .. import backend_session, backend_setup, preference_values
 from ..client.errors import UniTalkerError
 from ..client.installed_environment import remove_environment
 from ..job import Report
+from ..translations import translate
 from .stepping import SteppingOperator, running
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class UNITALKER_OT_install_backend(SetupOperator, bpy.types.Operator):  # noqa: 
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = backend_setup.network_problem()
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem and super().poll(context)
 
     def make_job(self, _context: bpy.types.Context) -> InstallJob:

@@ -10,6 +10,7 @@ from bpy.props import StringProperty
 from .. import backend_session, live_direction, presets
 from ..client.errors import UniTalkerError
 from ..settings import direction as directions
+from ..translations import translate
 
 
 def direction_problem(context: bpy.types.Context) -> str:
@@ -38,7 +39,7 @@ class UNITALKER_OT_preset(bpy.types.Operator):  # noqa: N801
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = direction_problem(context)
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -8,6 +8,7 @@ import bpy
 
 from .. import animate_settings, backend_session
 from ..client.errors import UniTalkerError
+from ..translations import translate
 from .animate import panel_problem
 from .stepping import SteppingOperator, running
 
@@ -28,7 +29,7 @@ class UNITALKER_OT_queue_add(bpy.types.Operator):  # noqa: N801
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = "UniTalker is at work" if running() is not None else panel_problem(context)
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -57,7 +58,7 @@ class UNITALKER_OT_queue_remove(bpy.types.Operator):  # noqa: N801
         elif not 0 <= settings.queue_active < len(settings.queue):
             problem = "Nothing is selected"
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -83,7 +84,7 @@ class UNITALKER_OT_queue_run(SteppingOperator, bpy.types.Operator):  # noqa: N80
         elif not any(item.state == "WAITING" for item in context.scene.unitalker.queue):
             problem = "Nothing waits in the queue"
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
     def make_job(self, context: bpy.types.Context) -> QueueJob:

@@ -10,6 +10,7 @@ import bpy
 from .. import live_direction
 from ..client.errors import UniTalkerError
 from ..job import Job
+from ..translations import translate
 
 _TICK = 0.1  # seconds between two steps in a window; those that write keys come as fast as the window draws
 _FAIR_GUESS = 2.0  # seconds of work before the time left can be told from it
@@ -37,9 +38,10 @@ def progress_text() -> str:
     assert _running is not None
     elapsed, fraction = time.monotonic() - _started, _running.fraction
     if elapsed < _FAIR_GUESS or not 0 < fraction < 1:
-        return _running.text
+        return translate(_running.text)
     left = elapsed * (1 - fraction) / fraction
-    return f"{_running.text}, {left / 60:.0f} min left" if left > 90 else f"{_running.text}, {left:.0f} s left"
+    text = f"{_running.text}, {left / 60:.0f} min left" if left > 90 else f"{_running.text}, {left:.0f} s left"
+    return translate(text)
 
 
 def messages() -> tuple[Message, ...]:
@@ -145,13 +147,13 @@ class SteppingOperator:
         assert job.report
         _messages = tuple(Message("WARNING", warning) for warning in job.report.warnings)
         for warning in job.report.warnings:
-            self.report({"WARNING"}, warning)
-        self.report({"INFO"}, job.report.summary)
+            self.report({"WARNING"}, translate(warning))
+        self.report({"INFO"}, translate(job.report.summary))
 
     def _fail(self, error: UniTalkerError) -> None:
         global _messages
         _messages = (Message("ERROR", str(error)),)
-        self.report({"ERROR"}, str(error))
+        self.report({"ERROR"}, translate(str(error)))
 
     def _end(self, context: bpy.types.Context) -> None:
         global _running

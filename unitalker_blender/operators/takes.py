@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from .. import live_direction, takes
+from ..translations import translate
 from .stepping import running
 
 
@@ -31,7 +32,7 @@ class _ActiveTake:
         elif not target.is_editable:
             problem = f"'{target.name}' is linked from another file"
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
 

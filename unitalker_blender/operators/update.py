@@ -12,6 +12,7 @@ from .. import backend_session, live_direction, takes
 from ..client.errors import UniTalkerError
 from ..scene import frame_selection
 from ..scene import target as targets
+from ..translations import translate
 from .stepping import SteppingOperator, running
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class _TakeOperator(SteppingOperator):
         from_panel = context.region is not None and context.region.type == "UI"
         problem = take_problem(context) if from_panel or running() is not None else ""
         if problem:
-            cls.poll_message_set(problem)
+            cls.poll_message_set(translate(problem))
         return not problem
 
 

@@ -9,7 +9,8 @@ import bpy
 from .. import backend_session, backend_setup
 from ..client.environment import BACKEND_REQUIREMENTS
 from ..client.installed_environment import Environment, environments_folder, requirements_tag
-from ..operators.stepping import messages, running
+from ..operators.stepping import messages, progress_text, running
+from ..translations import translate
 from .text import draw_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def draw_backend(layout: bpy.types.UILayout, context: bpy.types.Context, prefere
     check = backend_setup.last_check()
     if check is not None:
         draw_text(layout, check.summary(), context, icon="CHECKMARK" if check.fit else "ERROR")
-    layout.label(text=backend_session.status())
+    layout.label(text=translate(backend_session.status()), translate=False)
     row = layout.row()
     row.operator("unitalker.check_python")
     row.operator("unitalker.check_backend")
@@ -64,13 +65,12 @@ def _draw_progress(layout: bpy.types.UILayout) -> None:
     job = running()
     assert job
     row = layout.row(align=True)
-    row.progress(factor=job.fraction, text=job.text)
+    row.progress(factor=job.fraction, text=progress_text())
     row.operator("unitalker.cancel", text="", icon="CANCEL")
 
 
 def _draw_install_buttons(layout: bpy.types.UILayout, download: int) -> None:
     own = backend_setup.own_environment()
-    size = f"({download / 1e9:.1f} GB)"
     row = layout.row()
     row.operator_context = "INVOKE_DEFAULT"
     if own.ready:
@@ -79,12 +79,13 @@ def _draw_install_buttons(layout: bpy.types.UILayout, download: int) -> None:
         row.operator("unitalker.install_backend", text="Resume", icon="PLAY")
         row.operator("unitalker.install_backend", text="Repair", icon="FILE_REFRESH").anew = True
     else:
-        row.operator("unitalker.install_backend", text=f"Install Backend {size}", icon="IMPORT")
+        text = translate(f"Install Backend ({download / 1e9:.1f} GB)")
+        row.operator("unitalker.install_backend", text=text, translate=False, icon="IMPORT")
 
 
 def _draw_environment(layout: bpy.types.UILayout, environment: Environment) -> None:
     row = layout.row(align=True)
-    row.label(text=f"{environment.folder.name}: {_state(environment)}", icon="FILE_FOLDER")
+    row.label(text=f"{environment.folder.name}: {translate(_state(environment))}", icon="FILE_FOLDER", translate=False)
     remove = row.operator("unitalker.remove_backend", text="", icon="TRASH")
     remove.folder = str(environment.folder)
 

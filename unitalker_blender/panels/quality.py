@@ -7,6 +7,7 @@ import json
 import bpy
 
 from ..settings.takes import UniTalkerTake
+from ..translations import translate
 from .text import draw_text
 
 
@@ -20,7 +21,7 @@ def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.type
     beyond = json.loads(take.beyond)
     if beyond:
         row = box.row()
-        row.label(text=f"{len(beyond)} shape keys are cut at their range")
+        row.label(text=translate(f"{len(beyond)} shape keys are cut at their range"), translate=False)
         row.operator("unitalker.widen_ranges", text="Widen")
     if take.edited:
         _draw_edited(box, take.edited)
@@ -28,7 +29,7 @@ def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.type
 
 def _draw_edited(layout: bpy.types.UILayout, count: int) -> None:
     """That keys were edited by hand, and what to do about it."""
-    layout.label(text=f"Edited by hand, and kept: {count} curves", icon="INFO")
+    layout.label(text=translate(f"Edited by hand, and kept: {count} curves"), translate=False, icon="INFO")
     row = layout.row(align=True)
     row.operator_context = "INVOKE_DEFAULT"
     row.operator("unitalker.update", text="New Take").edited = "NEW_TAKE"

@@ -12,6 +12,7 @@ from ..operators import stepping
 from ..operators.animate import panel_problem
 from ..scene import rig_resolution
 from ..scene import target as targets
+from ..translations import translate
 from .quality import draw_take
 from .text import draw_text
 
@@ -86,7 +87,7 @@ class UNITALKER_PT_model(SidebarPanel, bpy.types.Panel):  # noqa: N801
 def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = context.scene.unitalker
     name = settings.target_name(context)
-    layout.prop(settings, "target", placeholder=f"Active: {name}" if name else "Active object")
+    layout.prop(settings, "target", placeholder=translate(f"Active: {name}") if name else "Active object")
     target = context.scene.objects.get(name)
     if target is not None and targets.has_shape_keys(target):
         try:
@@ -140,5 +141,5 @@ def _draw_messages(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
 
 def _draw_backend(layout: bpy.types.UILayout) -> None:
     row = layout.row(align=True)
-    row.label(text=backend_session.status())
+    row.label(text=translate(backend_session.status()), translate=False)
     row.operator("unitalker.check_backend", text="", icon="FILE_REFRESH")

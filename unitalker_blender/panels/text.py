@@ -6,14 +6,20 @@ import textwrap
 
 import bpy
 
+from ..translations import translate
+
 _POINTS_PER_LETTER = 7
+_WIDE_LETTERS = "\u2e80"  # from here on, a letter is as wide as two and may begin a line
 
 
 def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE") -> None:
     """A sentence over as many lines as the region's width needs; the icon stands before the first."""
+    text = translate(text)
     scale = context.preferences.system.ui_scale
     letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
+    if any(letter >= _WIDE_LETTERS for letter in text):
+        letters //= 2
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, letters)):
-        column.label(text=line, icon="NONE" if number else icon)
+        column.label(text=line, icon="NONE" if number else icon, translate=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,23 +42,35 @@ def translate(text: str) -> str:
     locale = bpy.app.translations.locale
     if not bpy.context.preferences.view.use_translate_interface or not (_FOLDER / f"{locale}.json").exists():
         return text
-    return _translate(locale, text)
+    return translate_into(locale, text)
 
 
 @lru_cache(maxsize=256)
-def _translate(locale: str, text: str) -> str:
+def translate_into(locale: str, text: str) -> str:
+    """A message in the language of a file here."""
     words = _read(locale)
     if text in words:
         return words[text]
-    for pattern, translation in _patterns(locale):
+    for template, pattern, translation in _patterns(locale):
         found = pattern.match(text)
         if found:
             rest = text[found.end() :].lstrip()
-            return _join(translation.format(*found.groups()), _translate(locale, rest) if rest else "")
+            values = _values(locale, template, found.groups())
+            return _join(translation.format(*values), translate_into(locale, rest) if rest else "")
     first, *more = _SENTENCE_END.split(text, maxsplit=1)
     if more:
-        return _join(words.get(first, first), _translate(locale, more[0]))
+        return _join(words.get(first, first), translate_into(locale, more[0]))
     return text
+
+
+def _values(locale: str, template: str, values: Sequence[str]) -> list[str]:
+    """What a template begins with, and the sentence it ends with, are words of ours too; the rest are names."""
+    translated = list(values)
+    if template.startswith(_VALUE):
+        translated[0] = translate_into(locale, values[0])
+    if template.endswith(_VALUE) and " " in values[-1]:
+        translated[-1] = translate_into(locale, values[-1])
+    return translated
 
 
 def _join(first: str, second: str) -> str:
@@ -72,11 +85,11 @@ def _read(locale: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4)
-def _patterns(locale: str) -> list[tuple[re.Pattern[str], str]]:
-    """Templates as patterns, the longest first, so that the most exact one is found."""
+def _patterns(locale: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Templates, their patterns and translations, the longest first, so that the most exact one is found."""
     templates = [(english, text) for english, text in _read(locale).items() if _VALUE in english]
     templates.sort(key=lambda pair: -len(pair[0]))
-    return [(_pattern(english), text) for english, text in templates]
+    return [(english, _pattern(english), text) for english, text in templates]
 
 
 def _pattern(template: str) -> re.Pattern[str]:
