@@ -98,8 +98,14 @@ class Driver:
         self, name: str, area: bpy.types.Area | None = None, kind: str = "UI", columns: Sequence[float] = _COLUMNS
     ) -> Steps:
         """Find the button of an operator and click it."""
-        yield from self.find(_operator_under_mouse, f"bpy.ops.{name}(", area, kind, columns)
+        yield from self.find_operator(name, area, kind, columns)
         yield from self.press("LEFTMOUSE")
+
+    def find_operator(
+        self, name: str, area: bpy.types.Area | None = None, kind: str = "UI", columns: Sequence[float] = _COLUMNS
+    ) -> Steps:
+        """Move the mouse over the button of an operator."""
+        yield from self.find(_operator_under_mouse, f"bpy.ops.{name}(", area, kind, columns)
 
     def drag_slider(self, path: str, pixels: int) -> Steps:
         """Find the field of a property and pull it to the right."""

@@ -10,6 +10,7 @@ import bpy
 from tests.gui.driver import Driver, Steps
 
 TAB = "UniTalker"
+_TO_NEXT_HEADER = 32  # pixels from the middle of a panel's last button
 
 
 def first_shot(driver: Driver) -> Steps:
@@ -47,6 +48,57 @@ def cancel(driver: Driver) -> Steps:
         driver.picture(f"cancel_{how}")
         yield from driver.until(lambda: not _at_work(driver), f"the end by {how}", 20)
         driver.report["left"].append(_action_name())
+
+
+def drop_and_direct(driver: Driver) -> Steps:
+    """A sound dropped onto the viewport, Animate, then a slider pulled: the curves follow by themselves."""
+    yield from _open_head(driver)
+    sound = Path(driver.arguments["sound"])
+    with driver.context():
+        driver.report["takes_drops"] = bpy.types.UNITALKER_FH_sound.poll_drop(bpy.context)
+        # What the viewport calls when a file is let go over it; the drop itself cannot be simulated.
+        bpy.ops.unitalker.drop_sound("INVOKE_DEFAULT", directory=str(sound.parent), files=[{"name": sound.name}])
+    yield from _animate(driver)
+    before = _movement()["jawOpen"]
+    yield from _open_performance(driver)
+    driver.picture("1_sliders")
+    yield from driver.drag_slider(".intensity", 60)
+    yield from driver.until(lambda: abs(_movement()["jawOpen"] - before) > 0.02, "curves that follow the slider", 20)
+    driver.report["jaw"] = [before, _movement()["jawOpen"]]
+    bpy.context.scene.frame_set(_widest_frame())
+    yield from driver.redraw()
+    driver.picture("2_directed")
+
+
+def language(driver: Driver) -> Steps:
+    """The panel in another language, before, and after a problem and a success."""
+    view = bpy.context.preferences.view
+    view.language = driver.arguments["locale"]
+    view.use_translate_interface = view.use_translate_tooltips = True
+    yield from _open_head(driver)
+    driver.picture("1_problem")
+    yield from _choose_sound(driver)
+    yield from _animate(driver)
+    yield from _open_performance(driver)
+    driver.picture("2_done")
+    driver.report["button"] = bpy.app.translations.pgettext_iface("Animate", "Operator")
+    driver.report["tooltip"] = bpy.app.translations.pgettext_tip("Move the eyes")
+
+
+def _animate(driver: Driver) -> Steps:
+    yield from driver.redraw()
+    yield from driver.click_operator("unitalker.animate")
+    yield from driver.until(lambda: _at_work(driver), "the work to begin", 20)
+    yield from driver.until(lambda: not _at_work(driver), "the end of the work")
+    yield from driver.redraw()
+
+
+def _open_performance(driver: Driver) -> Steps:
+    """Click the header of the panel with the sliders, which is the next below the list of takes."""
+    yield from driver.find_operator("unitalker.regenerate")
+    yield from driver.move(driver.mouse[0], driver.mouse[1] - _TO_NEXT_HEADER)
+    yield from driver.press("LEFTMOUSE")
+    yield from driver.redraw()
 
 
 def _open_head(driver: Driver) -> Steps:

@@ -118,6 +118,21 @@ def test_cancel_by_button_and_escape(play, long_sound: Path) -> None:
     assert play("cancel", head=HEAD, sound=long_sound).report["left"] == ["", ""]
 
 
+def test_sound_is_dropped_and_a_slider_moves_the_curves(play) -> None:
+    report = play("drop_and_direct", head=HEAD, sound=SOUND).report
+    assert report["takes_drops"]
+    before, after = report["jaw"]
+    assert after > before + 0.02
+
+
+@pytest.mark.parametrize("locale", ["ja_JP", "zh_HANS"])
+def test_panel_speaks_the_users_language(play, locale: str) -> None:
+    words = json.loads((ROOT / f"unitalker_blender/translations/{locale}.json").read_text(encoding="utf-8"))
+    report = play("language", head=HEAD, sound=SOUND, locale=locale).report
+    assert report["button"] == words["Animate"]
+    assert report["tooltip"] == words["Move the eyes"]
+
+
 def test_backend_installed_from_the_preferences(play, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()

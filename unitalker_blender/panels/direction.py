@@ -10,6 +10,7 @@ from .. import animate_settings, takes
 from ..operators import stepping
 from ..operators.presets import direction_problem
 from ..settings.direction import EMOTIONS
+from ..translations import CONTEXT
 from .speech import SidebarPanel
 from .text import draw_text
 
@@ -73,6 +74,7 @@ class UNITALKER_PT_performance(DirectionPanel, bpy.types.Panel):  # noqa: N801
 
     bl_label = "Performance"
     bl_idname = "UNITALKER_PT_performance"
+    bl_translation_context = CONTEXT  # elsewhere in Blender the word means speed of computing
     bl_parent_id = "UNITALKER_PT_speech"
     names = (
         "intensity",

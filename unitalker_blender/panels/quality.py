@@ -10,6 +10,8 @@ from ..settings.takes import UniTalkerTake
 from ..translations import translate
 from .text import draw_text
 
+_TITLES = {"range": "Range", "closure": "Closure", "silence": "Silence", "jitter": "Jitter"}
+
 
 def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.types.Context) -> None:
     """The take in a box: what it is, the read-out of its quality, and what can be done about its flaws."""
@@ -17,7 +19,7 @@ def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.type
     draw_text(box, f"{take.name}: {take.summary.partition(': ')[2]}", context)
     grid = box.grid_flow(columns=2, align=True)
     for name, value in json.loads(take.quality).items():
-        grid.label(text=f"{name.replace('_', ' ').capitalize()}: {value:.3g}")
+        grid.label(text=f"{translate(_TITLES.get(name, name))}: {value:.3g}", translate=False)
     beyond = json.loads(take.beyond)
     if beyond:
         row = box.row()

@@ -95,7 +95,7 @@ def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         except UniTalkerError:
             return  # said below the button
         if detection is not None:
-            layout.label(text=f"{target.name}: {detection.text()}", icon="SHAPEKEY_DATA", translate=False)
+            layout.label(text=f"{target.name}: {translate(detection.text())}", icon="SHAPEKEY_DATA", translate=False)
 
 
 def _draw_preset(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -17,7 +17,11 @@ import bpy
 
 _FOLDER = Path(__file__).parent
 _DOMAIN = "unitalker"
-_CONTEXTS = ("*", "Operator")
+
+CONTEXT = "UniTalker"
+"""Of words that mean something else in the rest of Blender."""
+
+_CONTEXTS = ("*", "Operator", CONTEXT)
 _SENTENCE_END = re.compile(r"(?<=[.!?:]) ")
 _VALUE = "{}"
 
