@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 
-from . import backend_session, performance, takes
+from . import backend_session, performance, take_actions, takes
 from .animate_options import AnimateOptions
 from .client.errors import UniTalkerError
 from .client.job import MotionJob
@@ -20,7 +20,7 @@ from .client.session import BackendSession
 from .job import Report
 from .performance import FPS_TOLERANCE, scene_fps
 from .scene import target as targets
-from .scene.action_placement import Placement
+from .scene.action_placement import Placement, keep_in_file
 from .scene.frame_range import extend_range
 from .scene.shape_key_tracks import ShapeKeyTracks
 from .scene.sound_strip import add_sound
@@ -139,13 +139,13 @@ class AnimationJob:
             options.frame_start,
             self._placement,
             f"{options.subject.stem} {target.name}",
-            places=takes.places(target, take) if take else (),
+            places=take_actions.places(target, take) if take else (),
             cleared=(take.span_start, take.span_end) if take else None,
         )
 
     def _take_to_update(self, target: bpy.types.Object) -> UniTalkerTake | None:
         take = takes.of_sound(target, self._options.subject) if self._options.update_take else None
-        if take is not None and (edited := takes.edited_curves(target, take)):
+        if take is not None and (edited := take_actions.edited_curves(target, take)):
             self._notes.append(
                 f"'{take.name}' is kept and this is a new take, since {len(edited)} of its curves were edited by hand"
             )
@@ -174,14 +174,17 @@ class AnimationJob:
     def _keep_take(self, target: bpy.types.Object, result: Result, writer: TrackWriter, summary: str) -> str:
         """Make a take of it; returns what kept that from being done."""
         if not target.is_editable:
+            for place in writer.places:
+                keep_in_file(place.before.action())
             return f"'{target.name}' is linked, so there is no take, and sliders cannot act on it"
         assert self._plan
         options = self._options
         take = takes.find(target, self._updated) or takes.new(target, options.subject.stem)
         takes.fill(take, options, result, self._fps, dataclasses.asdict(self._placement))
-        takes.note_written(target, take, writer)
+        take_actions.note_written(target, take, writer)
         performance.note_result(take, options.direction, result, self._plan)
         take.summary = summary
+        takes.play(target, take, sliders=False)
         directions.load(target.unitalker.direction, options.direction)
         target.unitalker.direction.preset = options.preset
         return ""

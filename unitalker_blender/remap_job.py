@@ -9,7 +9,7 @@ from typing import Literal
 
 import bpy
 
-from . import backend_session, performance, takes
+from . import backend_session, performance, take_actions, takes
 from .client.errors import UniTalkerError
 from .client.job import MotionJob
 from .client.motion import Motion, load_motion
@@ -150,9 +150,9 @@ class RemapJob:
         assets = backend_session.assets_folder()
         self._plan = performance.plan(target, self._motion(), self._result.head, self._fps, assets)
         self._notes = (*self._result.notes, *self._plan.notes)
-        self._kept = takes.edited_curves(target, take)
+        self._kept = take_actions.edited_curves(target, take)
         overwrite = self._edited != "KEEP" or self._passage is not None
-        tracks = [track for track in self._plan.tracks if overwrite or takes.curve_name(track) not in self._kept]
+        tracks = [track for track in self._plan.tracks if overwrite or take_actions.curve_name(track) not in self._kept]
         if not tracks:
             return None
         if self._edited == "NEW_TAKE":
@@ -163,7 +163,7 @@ class RemapJob:
             self._frame_start,
             self._placement(take),
             take.name,
-            places=takes.places(target, take),
+            places=take_actions.places(target, take),
             from_outside=self._passage is None,
         )
 
@@ -185,7 +185,7 @@ class RemapJob:
         target, take = self._find_again()
         edited = self._kept if self._edited == "KEEP" or self._passage is not None else ()
         if self._writer is not None:
-            takes.note_written(target, take, self._writer, edited, whole=self._passage is None)
+            take_actions.note_written(target, take, self._writer, edited, whole=self._passage is None)
         take.passages = json.dumps([dataclasses.astuple(passage) for passage in self._passages])
         performance.note_result(take, self.direction, self._result, self._plan)
         take.preset = target.unitalker.direction.preset
@@ -207,7 +207,7 @@ def _take(target: bpy.types.Object, scene: bpy.types.Scene) -> UniTalkerTake:
             f"The take '{take.name}' was made at {take.fps:g} frames per second, the scene has {now:g} now.",
             "Set the frame rate back, or press Animate to make a take at this one.",
         )
-    takes.places(target, take)
+    take_actions.places(target, take)
     return take
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from . import compat
-from .client.errors import UniTalkerError
 from .settings import direction as directions
+from .take_actions import hear, owner_of, remove_action
 
 if TYPE_CHECKING:
     from .animate_options import AnimateOptions
     from .client.protocol import Result
-    from .scene.action_placement import Place
-    from .scene.track_writer import Track, TrackWriter
-    from .settings.takes import UniTalkerTake, UniTalkerTakeAction
+    from .settings.takes import UniTalkerTake
 
 _switching = False
 
@@ -76,65 +73,6 @@ def fill(take: UniTalkerTake, options: AnimateOptions, result: Result, fps: floa
     take.passages, take.edited = "[]", 0
 
 
-def note_written(
-    target: bpy.types.Object, take: UniTalkerTake, writer: TrackWriter, edited: Sequence[str] = (), whole: bool = True
-) -> None:
-    """Write down where the keys of a take are, and what they look like.
-
-    Args:
-        edited: names of curves whose keys somebody changed, which go on counting as changed.
-        whole: whether all of the take was written, and not a part.
-    """
-    from .scene import curve_keys
-
-    if whole:
-        take.span_start, take.span_end = writer.span
-    span = (take.span_start, take.span_end)
-    for place in writer.places:
-        entry = _entry(target, take, place)
-        written = json.loads(entry.written or "{}")
-        for track in writer.tracks:
-            name = curve_name(track)
-            if track.owner == place.owner and name not in edited:
-                written[name] = curve_keys.digest(writer.fcurve(track), span)
-        entry.written = json.dumps(written)
-
-
-def places(target: bpy.types.Object, take: UniTalkerTake) -> tuple[Place, ...]:
-    """Where the curves of a take are; UniTalkerError ``take.no_action`` when its Action was removed."""
-    from .scene.action_placement import OwnerRef, Place
-
-    found = []
-    for entry in take.actions:
-        owner = _owner(target, entry)
-        if entry.action is None or owner is None:
-            raise UniTalkerError(
-                "take.no_action",
-                f"The Action of the take '{take.name}' was removed.",
-                "Delete the take, or press Animate to make another one.",
-            )
-        found.append(Place(OwnerRef.of(owner), entry.action.session_uid, entry.slot, entry.made))
-    return tuple(found)
-
-
-def edited_curves(target: bpy.types.Object, take: UniTalkerTake) -> tuple[str, ...]:
-    """Names of the curves whose keys somebody moved, added or removed since they were written."""
-    from .scene import curve_keys
-
-    span = (take.span_start, take.span_end)
-    edited = []
-    for entry in take.actions:
-        if entry.action is None:
-            continue
-        fcurves = compat.action_fcurves(entry.action, entry.slot)
-        for name, written in json.loads(entry.written or "{}").items():
-            path, _, index = name.rpartition("|")
-            fcurve = fcurves.find(path, index=int(index))
-            if fcurve is None or curve_keys.digest(fcurve, span) != written:
-                edited.append(name)
-    return tuple(edited)
-
-
 def chosen_in_list(target: bpy.types.Object) -> None:
     """The user clicked a take in the list."""
     take = active(target)
@@ -155,11 +93,11 @@ def play(target: bpy.types.Object, take: UniTalkerTake, sliders: bool = True) ->
         sliders: False leaves them as they are.
     """
     for entry in take.actions:
-        owner = _owner(target, entry)
+        owner = owner_of(target, entry)
         if owner is None or entry.action is None:
             continue
-        if _on_nla(take):
-            _mute_tracks(target, take)
+        if entry.on_nla:
+            hear(target, take, owner)
         else:
             compat.assign_action(owner, entry.action, entry.slot)
     if sliders and take.direction:
@@ -177,10 +115,11 @@ def duplicate(target: bpy.types.Object, index: int, sliders: bool = True) -> Uni
     for entry in source.actions:
         other = copy.actions.add()
         other.owner, other.kind, other.slot, other.written = entry.owner, entry.kind, entry.slot, entry.written
-        other.made = True
+        other.made, other.on_nla = True, entry.on_nla
+        other.before, other.before_slot = entry.before, entry.before_slot
         if entry.action is not None:
             other.action = entry.action.copy()
-            if _on_nla(copy) and (owner := _owner(target, other)) is not None:
+            if other.on_nla and (owner := owner_of(target, other)) is not None:
                 compat.add_nla_strip(owner, other.action, other.slot, copy.span_start, copy.span_end)
     play(target, copy, sliders)
     return copy
@@ -192,40 +131,23 @@ def delete(target: bpy.types.Object, index: int) -> str:
     Returns:
         What the user should know, empty when nothing is left behind.
     """
+    from .scene.action_placement import keep_in_file
+
     face = target.unitalker
     take = face.takes[index]
     shared = [entry.action.name for entry in take.actions if entry.action is not None and not entry.made]
+    artists = {entry.before for entry in take.actions}
     for entry in take.actions:
         if entry.made and entry.action is not None:
-            _remove_action(target, take, entry)
+            remove_action(target, entry)
     was_active = index == face.active
     face.takes.remove(index)
     _set_active(target, min(face.active - (index < face.active), len(face.takes) - 1))
     if was_active and (following := active(target)) is not None:
         play(target, following)
+    for action in artists:
+        keep_in_file(action)
     return f"the keys in {', '.join(shared)} stay, which was there before" if shared else ""
-
-
-def _remove_action(target: bpy.types.Object, take: UniTalkerTake, entry: UniTalkerTakeAction) -> None:
-    """Remove an Action and what it leaves behind: empty NLA tracks, and shape keys held where it had them."""
-    owner, action = _owner(target, entry), entry.action
-    if owner is not None and owner.animation_data is not None:
-        for track in list(owner.animation_data.nla_tracks):
-            if [strip.action for strip in track.strips] == [action]:
-                owner.animation_data.nla_tracks.remove(track)
-    paths = {name.rpartition("|")[0] for name in json.loads(entry.written or "{}")}
-    bpy.data.actions.remove(action)
-    for path in paths:
-        holder, _, name = path.rpartition(".")
-        if isinstance(owner, bpy.types.Key):
-            owner.path_resolve(holder).value = 0.0
-        elif owner is not None and holder:  # a bone, whose defaults are its rest pose
-            _reset(owner.path_resolve(holder), name)
-
-
-def _reset(holder: Any, name: str) -> None:
-    declared = holder.bl_rna.properties[name]
-    setattr(holder, name, tuple(declared.default_array) if declared.is_array else declared.default)
 
 
 def _set_active(target: bpy.types.Object, index: int) -> None:
@@ -235,54 +157,3 @@ def _set_active(target: bpy.types.Object, index: int) -> None:
         target.unitalker.active = index
     finally:
         _switching = False
-
-
-def _on_nla(take: UniTalkerTake) -> bool:
-    return bool(json.loads(take.placement or "{}").get("where") == "NLA_TRACK")
-
-
-def _mute_tracks(target: bpy.types.Object, chosen: UniTalkerTake) -> None:
-    """Of the NLA tracks of all takes, only those of `chosen` are heard."""
-    of_takes = {entry.action for take in target.unitalker.takes for entry in take.actions}
-    of_chosen = {entry.action for entry in chosen.actions}
-    for entry in chosen.actions:
-        owner = _owner(target, entry)
-        for track in owner.animation_data.nla_tracks if owner is not None and owner.animation_data else ():
-            actions = {strip.action for strip in track.strips}
-            if actions & of_takes:
-                track.mute = not actions & of_chosen
-
-
-def _owner(target: bpy.types.Object, entry: UniTalkerTakeAction) -> bpy.types.ID | None:
-    animated = entry.owner or target
-    if entry.kind == "OBJECT":
-        return animated
-    return animated.data.shape_keys if animated.type == "MESH" else None
-
-
-def _entry(target: bpy.types.Object, take: UniTalkerTake, place: Place) -> UniTalkerTakeAction:
-    """What a take knows of one data block, made when it is not there."""
-    owner = place.owner.find()
-    entry: UniTalkerTakeAction | None = next((known for known in take.actions if _owner(target, known) == owner), None)
-    if entry is None:
-        entry = take.actions.add()
-        entry.kind = place.owner.kind
-        animated = _object_of(target, owner)
-        entry.owner = animated if animated != target else None
-        entry.made = place.made
-    entry.action, entry.slot = place.action(), place.slot
-    return entry
-
-
-def _object_of(target: bpy.types.Object, owner: bpy.types.ID) -> bpy.types.Object:
-    """The object that has the data block: `target` where it does."""
-    if isinstance(owner, bpy.types.Object):
-        return owner
-    if target.type == "MESH" and target.data.shape_keys == owner:
-        return target
-    return next(item for item in bpy.data.objects if item.type == "MESH" and item.data.shape_keys == owner)
-
-
-def curve_name(track: Track) -> str:
-    """What a take calls the curve of a track: path, bar, index."""
-    return f"{track.path}|{track.index}"

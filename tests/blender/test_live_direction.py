@@ -12,7 +12,7 @@ import pytest
 
 from tests.blender.conftest import animate, everything, fcurves, keyed
 from tests.blender.test_real_heads import load, needs_model
-from unitalker_blender import backend_session, live_direction, takes
+from unitalker_blender import backend_session, live_direction, take_actions
 from unitalker_blender.operators import stepping
 
 LIMIT = 20.0  # seconds after which a run in these tests counts as hanging
@@ -132,7 +132,7 @@ def test_edited_keys_go_into_a_take_of_their_own_or_are_overwritten(spoken) -> N
     assert keyed(spoken)["jawOpen"][5, 1] == pytest.approx(0.123)
     bpy.ops.unitalker.update(edited="OVERWRITE")
     assert keyed(spoken)["jawOpen"][5, 1] != pytest.approx(0.123)
-    assert takes.edited_curves(spoken, spoken.unitalker.takes[0]) == ()
+    assert take_actions.edited_curves(spoken, spoken.unitalker.takes[0]) == ()
 
 
 def test_artists_other_curves_and_keys_outside_stay(spoken, window, make_face) -> None:
@@ -222,7 +222,7 @@ def test_regenerated_frames_only_are_new(spoken) -> None:
     np.testing.assert_array_equal(after[16:], before[16:])
     np.testing.assert_allclose(after[9:14, 1], before[9:14, 1] * 0.5, atol=1e-5)
     assert json.loads(spoken.unitalker.takes[0].passages) == [[8, 16, 2, 5]]
-    assert takes.edited_curves(spoken, spoken.unitalker.takes[0]) == ()
+    assert take_actions.edited_curves(spoken, spoken.unitalker.takes[0]) == ()
     bpy.ops.unitalker.update()
     np.testing.assert_allclose(keyed(spoken)["jawOpen"][:, 1], before[:, 1] * 0.5, atol=1e-5)
 

@@ -130,6 +130,22 @@ def test_bones_turn_and_the_body_goes_on(rigged, fake, make_sound) -> None:
     np.testing.assert_allclose(angle, math.radians(20) * keyed(face)["jawOpen"][:, 1], atol=1e-4)
 
 
+def test_another_take_begins_from_the_body_and_deleting_gives_it_back(rigged, fake, make_sound) -> None:
+    _face, armature = rigged
+    walk = armature.animation_data.action
+    bpy.ops.unitalker.mapping_bones()
+    next(row for row in rigged[0].unitalker_mapping.rows if row.target == "jaw").mute = False
+    for seconds in (2.0, 0.5):
+        animate(filepath=make_sound(seconds))
+    curves = curves_of(armature)
+    assert len(curves['pose.bones["jaw"].rotation_quaternion', 0]) == 12
+    assert ("location", 0) in curves
+    bpy.ops.unitalker.delete_take()
+    bpy.ops.unitalker.delete_take()
+    assert armature.animation_data.action == walk
+    assert tuple(armature.pose.bones["jaw"].rotation_quaternion) == (1, 0, 0, 0)
+
+
 def test_a_bone_with_euler_angles_gets_one_curve(rigged, fake, make_sound) -> None:
     face, armature = rigged
     armature.pose.bones["jaw"].rotation_mode = "XYZ"

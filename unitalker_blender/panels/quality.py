@@ -22,9 +22,8 @@ def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.type
         grid.label(text=f"{translate(_TITLES.get(name, name))}: {value:.3g}", translate=False)
     beyond = json.loads(take.beyond)
     if beyond:
-        row = box.row()
-        row.label(text=translate(f"{len(beyond)} shape keys are cut at their range"), translate=False)
-        row.operator("unitalker.widen_ranges", text="Widen")
+        box.label(text=translate(f"{len(beyond)} shape keys are cut at their range"), translate=False)
+        box.operator("unitalker.widen_ranges")
     if take.edited:
         _draw_edited(box, take.edited)
 

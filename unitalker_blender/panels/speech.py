@@ -136,7 +136,8 @@ def _draw_messages(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     row.label(text="Problem" if told[0].level == "ERROR" else "Note", icon="ERROR")
     row.operator("unitalker.dismiss", text="", icon="X", emboss=False)
     for message in told:
-        draw_text(box, message.text, context)
+        text = translate(message.text)
+        draw_text(box, text[:1].upper() + text[1:], context)
 
 
 def _draw_backend(layout: bpy.types.UILayout) -> None:

@@ -57,18 +57,61 @@ class OwnerRef:
 
 
 @dataclass(frozen=True)
+class Assignment:
+    """What a data block was animated by."""
+
+    owner: OwnerRef
+    action_uid: int | None
+    slot: int
+
+    @classmethod
+    def of(cls, owner: bpy.types.ID) -> Assignment:
+        animation = owner.animation_data
+        action = animation.action if animation else None
+        slot = compat.assigned_slot(animation) if action is not None else 0
+        return cls(OwnerRef.of(owner), action.session_uid if action is not None else None, slot)
+
+    @classmethod
+    def before_takes(cls, owner: bpy.types.ID) -> Assignment:
+        """As `of`, and where that is a take of ours, what there was before the takes."""
+        animation = owner.animation_data
+        action = animation.action if animation else None
+        entries = (entry for item in bpy.data.objects for take in item.unitalker.takes for entry in take.actions)
+        ours = next((entry for entry in entries if action is not None and entry.action == action), None)
+        if ours is None:
+            return cls.of(owner)
+        return cls(OwnerRef.of(owner), ours.before.session_uid if ours.before is not None else None, ours.before_slot)
+
+    def action(self) -> bpy.types.Action | None:
+        """The Action, None when there was none, or when it was removed meanwhile."""
+        return next((action for action in bpy.data.actions if action.session_uid == self.action_uid), None)
+
+    def restore(self) -> None:
+        """Assign it again."""
+        animation = self.owner.find().animation_data
+        if self.action_uid is not None:
+            compat.assign_action(self.owner.find(), _find(bpy.data.actions, self.action_uid), self.slot)
+        elif animation is not None and animation.action is not None:
+            animation.action = None
+
+
+@dataclass(frozen=True)
 class Place:
     """Where the curves of one data block lie.
 
     Attributes:
         slot: handle of the Action's slot; 0 where there are none.
         made: whether the Action was made for this.
+        on_nla: whether it is laid on an NLA track instead of assigned.
+        before: what the data block was animated by before it had any take.
     """
 
     owner: OwnerRef
     action_uid: int
     slot: int
     made: bool
+    on_nla: bool
+    before: Assignment
 
     def action(self) -> bpy.types.Action:
         return _find(bpy.data.actions, self.action_uid)
@@ -98,26 +141,28 @@ def open_place(owner: bpy.types.ID, placement: Placement, name: str) -> Place:
             "Leave tweak mode in the NLA editor (Tab) first.",
         )
     action = _existing(owner, placement)
-    made = action is None
+    made, on_nla = action is None, placement.where == "NLA_TRACK"
+    before = Assignment.before_takes(owner)
     slot = 0
     if action is None:
         wanted = placement.action if placement.where == "NAMED_ACTION" else name
-        action, slot = _new_action(owner, wanted, alone=placement.where == "NLA_TRACK")
-    return Place(OwnerRef.of(owner), action.session_uid, slot or compat.slot_for(action, owner), made)
+        action, slot = _new_action(owner, wanted, None if on_nla else before)
+    slot = slot or compat.slot_for(action, owner)
+    return Place(OwnerRef.of(owner), action.session_uid, slot, made, on_nla, before)
 
 
-def _new_action(owner: bpy.types.ID, name: str, alone: bool) -> tuple[bpy.types.Action, int]:
+def _new_action(owner: bpy.types.ID, name: str, before: Assignment | None) -> tuple[bpy.types.Action, int]:
     """A new Action and its slot, 0 for one to be found or made.
 
     An armature may have a body that walks: what its Action animates goes on in a copy of it, unless the new one lies
-    `alone` above it on an NLA track.
+    above it on an NLA track (no `before`).
     """
-    animation = owner.animation_data
-    if owner.id_type != "OBJECT" or alone or animation is None or animation.action is None:
+    artists = before.action() if before is not None and owner.id_type == "OBJECT" else None
+    if artists is None or before is None:
         return compat.new_action(owner, name), 0
-    action = animation.action.copy()
+    action = artists.copy()
     action.name = name
-    return action, compat.assigned_slot(animation)
+    return action, before.slot
 
 
 def _existing(owner: bpy.types.ID, placement: Placement) -> bpy.types.Action | None:
@@ -147,40 +192,19 @@ def _existing(owner: bpy.types.ID, placement: Placement) -> bpy.types.Action | N
     return action
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """What a data block was animated by."""
-
-    owner: OwnerRef
-    action_uid: int | None
-    slot: int
-
-    @classmethod
-    def of(cls, owner: bpy.types.ID) -> Assignment:
-        animation = owner.animation_data
-        action = animation.action if animation else None
-        slot = compat.assigned_slot(animation) if action is not None else 0
-        return cls(OwnerRef.of(owner), action.session_uid if action is not None else None, slot)
-
-    def restore(self) -> None:
-        """Assign it again."""
-        animation = self.owner.find().animation_data
-        if self.action_uid is not None:
-            compat.assign_action(self.owner.find(), _find(bpy.data.actions, self.action_uid), self.slot)
-        elif animation is not None and animation.action is not None:
-            animation.action = None
-
-
-def put_to_use(place: Place, placement: Placement, first: int, last: int) -> None:
-    """Assign the Action, or lay it on an NLA track; an Action of the user's that was assigned stays in the file."""
+def put_to_use(place: Place, first: int, last: int) -> None:
+    """Assign the Action, or lay it on an NLA track."""
     owner, action = place.owner.find(), place.action()
-    if placement.where == "NLA_TRACK":
+    if place.on_nla:
         compat.add_nla_strip(owner, action, place.slot, first, last)
-        return
-    previous = owner.animation_data.action if owner.animation_data else None
-    compat.assign_action(owner, action, place.slot)
-    if previous is not None and previous.is_editable and not previous.users:
-        previous.use_fake_user = True
+    else:
+        compat.assign_action(owner, action, place.slot)
+
+
+def keep_in_file(action: bpy.types.Action | None) -> None:
+    """Make sure that an Action of the artist's is saved although nothing uses it any more."""
+    if action is not None and action.is_editable and not action.users:
+        action.use_fake_user = True
 
 
 def discard(place: Place) -> None:

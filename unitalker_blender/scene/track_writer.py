@@ -134,7 +134,7 @@ class TrackWriter:
         if not self._again:
             self._assigned = [Assignment.of(place.owner.find()) for place in self._places.values()]
             for place in self._places.values():
-                put_to_use(place, self._placement, *self.span)
+                put_to_use(place, *self.span)
 
     def _write(self, track: Track) -> None:
         place = self._places[track.owner]

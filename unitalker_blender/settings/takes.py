@@ -32,6 +32,11 @@ class UniTalkerTakeAction(bpy.types.PropertyGroup):
     action: PointerProperty(type=bpy.types.Action, override=_OVERRIDABLE)
     slot: IntProperty(description="Handle of the Action's slot", override=_OVERRIDABLE)
     made: BoolProperty(description="Whether the Action was made for this take", override=_OVERRIDABLE)
+    on_nla: BoolProperty(description="Whether it is laid on an NLA track instead of assigned", override=_OVERRIDABLE)
+    before: PointerProperty(
+        type=bpy.types.Action, description="What was assigned before there were takes", override=_OVERRIDABLE
+    )
+    before_slot: IntProperty(description="Handle of the slot that was assigned with it", override=_OVERRIDABLE)
     written: StringProperty(
         description="JSON: curve to digest of the keys that were written, to know when somebody changed them",
         override=_OVERRIDABLE,
