@@ -1,7 +1,7 @@
 """Results in the form of the official demo: an array of vertices for every sound and data set in one ``.npz``.
 
 The official demo pickles a dictionary of torch tensors for each sound, which only runs with its own programs and may
-run any other; such a file is refused. `unitalker train results` writes the same arrays without pickles.
+run any other; such a file is refused. `unitalker train official-results` writes the same arrays without pickles.
 """
 
 from __future__ import annotations

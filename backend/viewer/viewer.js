@@ -448,5 +448,5 @@ const viewer = (() => {
   listen();
   start();
   draw();
-  return { play, pause, seek, time, parts, playing: () => playing };
+  return { play, pause, seek, time, values, parts, playing: () => playing };
 })();

@@ -347,3 +347,21 @@ def test_vertices_in_other_places_are_refused(count) -> None:
     with pytest.raises(UniTalkerError, match="not made of the vertices") as caught:
         fit_head(random_head(), other, "Mesh", "head")
     assert caught.value.code == "target.other_topology"
+
+
+@needs_model
+@pytest.mark.parametrize("suffix", ["pc2", "mdd"])
+def test_the_command_lines_own_caches_play_in_the_modifier(spoken, tmp_path, suffix) -> None:
+    voice, truth = spoken
+    output = tmp_path / f"face.{suffix}"
+    command = [os.environ["UNITALKER_PYTHON"], "-m", "backend", "animate", voice, "-o", output]
+    command += ["--head", HEAD, "--fps", str(FPS)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=180)
+    bpy.context.scene.render.fps = FPS
+    face = add_head_mesh(bpy.context.scene, truth[0], np.zeros((0, 3), np.int32))
+    modifier = face.modifiers.new("Mesh Cache", "MESH_CACHE")
+    modifier.cache_format, modifier.filepath = suffix.upper(), str(output)
+    # As docs/interchange.md says.
+    modifier.forward_axis, modifier.up_axis, modifier.frame_start = "POS_Z", "NEG_Y", 1
+    for frame in (0, 20, len(truth) - 1):
+        assert np.allclose(at_frame(face, 1 + frame), truth[frame] @ Z_UP.T, atol=1e-5), frame
