@@ -13,8 +13,7 @@ from ..scene import rig_resolution
 from ..scene import target as targets
 from ..settings.placement import PlacementSettings
 from ..settings.speech import SpeechSettings
-from ..translations import translate
-from .stepping import SteppingOperator, running
+from .panel_operator import PanelOperator
 
 if TYPE_CHECKING:
     from ..animation_job import AnimationJob
@@ -33,7 +32,7 @@ def panel_problem(context: bpy.types.Context) -> str:
     return "" if settings.filepath else "Choose a sound file."
 
 
-class UNITALKER_OT_animate(SteppingOperator, SpeechSettings, PlacementSettings, bpy.types.Operator):  # noqa: N801
+class UNITALKER_OT_animate(PanelOperator, SpeechSettings, PlacementSettings, bpy.types.Operator):  # noqa: N801
     """Animate the shape keys of the target so that it speaks the sound file.
 
     In the background (scripts, `blender -b`) it runs to its end at once. Arguments that are not given are
@@ -68,20 +67,11 @@ class UNITALKER_OT_animate(SteppingOperator, SpeechSettings, PlacementSettings, 
     engine: properties.engine_property("What computes the model")
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if running() is not None:
-            cls.poll_message_set("UniTalker is already at work; cancel that first")
-            return False
-        # Buttons take their arguments from the panel; a script may give its own, so it is judged by those.
-        problem = panel_problem(context) if context.region is not None and context.region.type == "UI" else ""
-        if problem:
-            cls.poll_message_set(translate(problem))
-        return not problem
+    def problem(cls, context: bpy.types.Context) -> str:
+        return panel_problem(context)
 
     def make_job(self, context: bpy.types.Context) -> AnimationJob:
         # Not imported at the top: numpy alone would take most of the time that registration may take.
         from ..animation_job import AnimationJob
 
-        names = [prop.identifier for prop in self.properties.bl_rna.properties]
-        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
-        return AnimationJob(context.scene, animate_settings.options(context, given), backend_session.get())
+        return AnimationJob(context.scene, animate_settings.options(context, self.given()), backend_session.get())

@@ -13,7 +13,7 @@ from ..scene import target as targets
 from ..settings.interchange import MotionFileSettings, VertexSettings
 from ..settings.placement import PlacementSettings
 from ..settings.speech import SpeechSettings
-from .stepping import SteppingOperator, running
+from .panel_operator import PanelOperator
 
 if TYPE_CHECKING:
     from ..vertex_job import VertexJob
@@ -33,7 +33,7 @@ def vertices_problem(context: bpy.types.Context) -> str:
 
 
 class UNITALKER_OT_animate_vertices(  # noqa: N801
-    SteppingOperator, SpeechSettings, PlacementSettings, VertexSettings, MotionFileSettings, bpy.types.Operator
+    PanelOperator, SpeechSettings, PlacementSettings, VertexSettings, MotionFileSettings, bpy.types.Operator
 ):
     """Move the vertices of a mesh of the head's own topology, or of a new one, as shape keys or a point cache.
 
@@ -52,19 +52,11 @@ class UNITALKER_OT_animate_vertices(  # noqa: N801
     engine: properties.engine_property("What computes the model")
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if running() is not None:
-            cls.poll_message_set("UniTalker is already at work; cancel that first")
-            return False
-        problem = vertices_problem(context) if context.region is not None and context.region.type == "UI" else ""
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+    def problem(cls, context: bpy.types.Context) -> str:
+        return vertices_problem(context)
 
     def make_job(self, context: bpy.types.Context) -> VertexJob:
         from .. import vertex_options
         from ..vertex_job import VertexJob
 
-        names = [prop.identifier for prop in self.properties.bl_rna.properties]
-        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
-        return VertexJob(context.scene, vertex_options.options(context, given), backend_session.get())
+        return VertexJob(context.scene, vertex_options.options(context, self.given()), backend_session.get())

@@ -13,7 +13,7 @@ from ..scene import target as targets
 from ..settings.interchange import MotionFileSettings
 from ..settings.placement import PlacementSettings
 from ..settings.speech import SpeechSettings
-from .stepping import SteppingOperator, running
+from .panel_operator import PanelOperator
 
 if TYPE_CHECKING:
     from ..animation_job import AnimationJob
@@ -30,7 +30,7 @@ def import_problem(context: bpy.types.Context) -> str:
 
 
 class UNITALKER_OT_import_motion(  # noqa: N801
-    SteppingOperator, SpeechSettings, PlacementSettings, MotionFileSettings, bpy.types.Operator
+    PanelOperator, SpeechSettings, PlacementSettings, MotionFileSettings, bpy.types.Operator
 ):
     """Take the motion of a Live Link Face .csv, an .npz or a .json: named, mapped and directed like a spoken sound.
 
@@ -48,20 +48,13 @@ class UNITALKER_OT_import_motion(  # noqa: N801
     direction: StringProperty(name="Direction", description="JSON as in a preset file", options=set())
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if running() is not None:
-            cls.poll_message_set("UniTalker is already at work; cancel that first")
-            return False
-        problem = import_problem(context) if context.region is not None and context.region.type == "UI" else ""
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+    def problem(cls, context: bpy.types.Context) -> str:
+        return import_problem(context)
 
     def make_job(self, context: bpy.types.Context) -> AnimationJob:
         from ..animation_job import AnimationJob
 
-        names = [prop.identifier for prop in self.properties.bl_rna.properties]
-        given = {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
+        given = self.given()
         settings = context.scene.unitalker_interchange
         for name in MotionFileSettings.__annotations__:
             given.setdefault(name, getattr(settings, name))
