@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backend.annotation import Annotation, FaceMotion
 from backend.audio import read_audio
 from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import Cancelled
 from backend.inference import AnimateOptions, record
 from backend.motion.direction import Direction
@@ -58,7 +59,11 @@ def test_the_error_that_is_said_is_the_error(frames: int, vertices: int, rank: i
 
 
 def test_a_real_voice_needs_few_shapes_for_a_tenth_of_a_millimetre(bundled_model: Path, shared: Path) -> None:
-    take = record(load_bundle(bundled_model), read_audio(shared / "speech" / "jfk_16k.wav"), AnimateOptions(head=HEAD))
+    take = record(
+        TorchEngine(load_bundle(bundled_model)),
+        read_audio(shared / "speech" / "jfk_16k.wav"),
+        AnimateOptions(head=HEAD),
+    )
     motion = perform(take, Direction(intensity=1.3), 24.0)
     assert take.rest is not None
     found = find_components(motion, take.rest, 64, 1e-4, silent)
