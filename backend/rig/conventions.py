@@ -29,7 +29,9 @@ class Channel(BaseModel):
         pose: ARKit shape → weight: the face that the channel shows at 1, for those that are solved for.
         optional: heads of this convention often lack it.
         unless: channels that replace it; it stays at rest on a head that has one of them.
-        rest: what is shown when nothing else is, where shapes are shown one at a time.
+        rest: the mouth at rest, where shapes are shown one at a time.
+        closure: what is shown where lips come together inside speech, and only there, where shapes are shown one at a
+            time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class Channel(BaseModel):
     optional: bool = False
     unless: tuple[str, ...] = ()
     rest: bool = False
+    closure: bool = False
 
 
 class Convention(BaseModel):

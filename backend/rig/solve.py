@@ -9,8 +9,10 @@ import numpy as np
 
 from backend.annotation import FaceMotion
 from backend.errors import UniTalkerError
+from backend.motion.articulation import find_closures
 from backend.motion.channels import HEAD_ANGLES
 from backend.rig.conventions import Convention, arkit_names, load_convention
+from backend.rig.drawings import choose_drawings
 from backend.rig.poses import solve_poses
 from backend.rig.spec import Rig, RigTarget
 
@@ -53,7 +55,11 @@ def convention_channels(motion: FaceMotion, convention: Convention) -> dict[str,
     if _MOUTH not in arkit:
         raise _not_arkit(motion)
     frames = len(motion.values)
-    solved = solve_poses(convention, arkit, frames, motion.fps) if convention.method != "direct" else {}
+    solved: dict[str, np.ndarray] = {}
+    if convention.method == "least squares":
+        solved = solve_poses(convention, arkit, frames)
+    elif convention.method == "one at a time":
+        solved = choose_drawings(convention, arkit, frames, motion.fps, find_closures(motion))
     summed = {
         name: np.sum([weight * arkit[shape] for shape, weight in channel.sum.items() if shape in arkit], axis=0)
         for name, channel in convention.channels.items()

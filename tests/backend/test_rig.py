@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -12,13 +13,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backend.annotation import Annotation, FaceMotion
+from backend.audio import read_audio
+from backend.bundle import load_bundle
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
+from backend.inference import AnimateOptions, record
 from backend.rig.conventions import arkit_names, load_convention
+from backend.rig.drawings import HOLD
 from backend.rig.nonnegative import solve_nonnegative
-from backend.rig.poses import HOLD, REST_BELOW
 from backend.rig.solve import apply_rig, convention_channels
 from backend.rig.spec import Rig
 
+MODEL = Path(__file__).resolve().parents[2] / "assets/models/unitalker-s"
 ARKIT = tuple(arkit_names().values())
 
 
@@ -174,11 +180,43 @@ def test_mouth_drawings_one_at_a_time() -> None:
     solved = convention_channels(motion(frames=100, jawOpen=jaw), load_convention("preston_blair"))
     shown = np.array([max(solved, key=lambda name: solved[name][i]) for i in range(100)])
     np.testing.assert_array_equal(np.sum(list(solved.values()), axis=0), 1)
-    assert set(shown[20:59]) == {"AI"}
+    assert set(shown[21:58]) == {"AI"}
     assert set(shown[:18]) == {"rest"}
     runs = np.diff(np.flatnonzero(np.r_[True, shown[1:] != shown[:-1], True]))
     assert runs.min() >= round(HOLD * 25)
-    assert REST_BELOW < 0.5
+
+
+def phones_of(path: Path) -> list[tuple[str, float, float]]:
+    """Phone, begin and end of an aligned recording."""
+    words = json.loads(path.with_suffix(".phone.json").read_text(encoding="utf-8"))["w"]
+    return [(phone["t"], phone["b"], phone["b"] + phone["d"]) for word in words for phone in word["w"]]
+
+
+@pytest.mark.parametrize(("name", "closed"), [("preston_blair", "MBP"), ("rhubarb", "A")])
+def test_drawings_of_real_speech_shut_the_lips_in_p_b_and_m_and_rest_in_silence(
+    shared: Path, name: str, closed: str
+) -> None:
+    if not (MODEL / "model.json").is_file():
+        pytest.skip("needs the bundled model")
+    engine = TorchEngine(load_bundle(MODEL))
+    labials, silences, drawings = [], [], set()
+    for path in sorted((shared / "speech/librivox").glob("*.wav")):
+        motion = record(engine, read_audio(path), AnimateOptions()).raw
+        solved = convention_channels(motion, load_convention(name))
+        shown = np.array(list(solved))[np.stack(list(solved.values())).argmax(axis=0)]
+        drawings |= set(shown)
+        for phone, begin, end in phones_of(path):
+            frames = shown[max(0, round((begin - 0.06) * motion.fps)) : round((end + 0.06) * motion.fps) + 1]
+            if phone in ("P", "B", "M"):
+                labials.append(closed in frames)
+            if phone == "SIL":
+                silences.append(
+                    closed not in shown[round((begin + 0.1) * motion.fps) : round((end - 0.1) * motion.fps)]
+                )
+    assert len(labials) > 20
+    assert np.mean(labials) > 0.8
+    assert all(silences)
+    assert len(drawings) >= 6
 
 
 def exhaustive(gram: np.ndarray, moment: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def test_poses_can_be_told_apart(name: str) -> None:
     poses = {key: channel.pose for key, channel in convention.channels.items() if channel.pose}
     for key, pose in poses.items():
         arkit = {shape: np.full(1, 0.7 * weight) for shape, weight in pose.items()}
-        solved = solve_poses(convention, arkit, 1, 25.0)
+        solved = solve_poses(convention, arkit, 1)
         assert solved[key] == pytest.approx(0.7, abs=1e-6)
         assert sum(float(values[0]) for values in solved.values()) == pytest.approx(0.7, abs=1e-6)
 
