@@ -22,7 +22,7 @@ from backend.bundle_manifest import MANIFEST_FILE, WEIGHTS_FILE
 from backend.engine import EngineName
 from backend.errors import UniTalkerError
 from backend.export import write_motion
-from backend.export.atomic import atomic_write, check_writable
+from backend.export.atomic import check_writable
 
 RECORDS_FOLDER = ".unitalker"
 
@@ -62,10 +62,10 @@ def content_key(item: Item, audio: str, model: str, engine: EngineName) -> str:
 
 
 def done_before(item: Item) -> ItemResult | None:
-    """What the record says of an item whose output is there, made of the same, of the same size still; else None."""
+    """What the record says of an item whose output is there, made of the same and unchanged since; else None."""
     try:
         record = json.loads(_record_path(item.output).read_text(encoding="utf-8"))
-        if record["key"] != item.key or record["bytes"] != item.output.stat().st_size:
+        if record["key"] != item.key or record["sha256"] != file_hash(item.output):
             return None
         made = int(record["frames"]), float(record["seconds"]), tuple(map(str, record["notes"])), record["quality"]
     # Whatever keeps a record from being read, doing the item again is right.
@@ -103,7 +103,7 @@ def forget_tries(item: Item, run: str) -> None:
 
 
 def deliver(motion: FaceMotion, quality: Mapping[str, float], item: Item, run: str) -> ItemResult:
-    """Write the output, whole or not at all, and then its record.
+    """Write the output, whole or not at all, and its record.
 
     Args:
         motion: the result.
@@ -114,10 +114,15 @@ def deliver(motion: FaceMotion, quality: Mapping[str, float], item: Item, run: s
     Raises:
         UniTalkerError: ``output.unwritable``.
     """
+    result = ItemResult(
+        item.row, item.audio, item.output, "done", len(motion.values), motion.duration, motion.notes, quality
+    )
     staged = _stage(item, run) / item.output.name
     try:
         write_motion(replace(motion, sound=item.audio.name), staged)
-        size = staged.stat().st_size
+        # The record comes first: it counts only together with the very file that it tells of, so that whatever is
+        # killed in between is done again, and what has been put in its place is never written a second time.
+        _write_record(result, item, file_hash(staged), staged.with_name(f"{item.output.name}.json"))
         staged.replace(item.output)
     except OSError as error:
         raise _unwritable(item.output, error) from error
@@ -128,17 +133,13 @@ def deliver(motion: FaceMotion, quality: Mapping[str, float], item: Item, run: s
         raise _unwritable(item.output, error.__cause__) from error
     finally:
         staged.unlink(missing_ok=True)
-    result = ItemResult(
-        item.row, item.audio, item.output, "done", len(motion.values), motion.duration, motion.notes, quality
-    )
-    _write_record(item, size, result)
     return result
 
 
-def _write_record(item: Item, size: int, result: ItemResult) -> None:
+def _write_record(result: ItemResult, item: Item, output_hash: str, staged: Path) -> None:
     record = {
         "key": item.key,
-        "bytes": size,
+        "sha256": output_hash,
         "frames": result.frames,
         "seconds": result.seconds,
         "notes": result.notes,
@@ -146,8 +147,8 @@ def _write_record(item: Item, size: int, result: ItemResult) -> None:
         "audio": str(item.audio),
         "settings": item.options.as_plain_data(),
     }
-    with atomic_write(_record_path(item.output)) as file:
-        file.write(json.dumps(record, indent=1).encode())
+    staged.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    staged.replace(_record_path(item.output))
 
 
 def sweep(folders: set[Path], run: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
+from backend.bundle_manifest import find_bundle
+from backend.engines.onnx_export import export_onnx
 
 RATE = 16000
 
@@ -31,6 +35,15 @@ def voices(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(6):
         make_voice(folder / f"voice {number}.wav", 0.5 + 0.3 * number, number)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def quick_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model for ONNX Runtime, whose processes start ten times faster than those of torch."""
+    folder = tmp_path_factory.mktemp("quick") / "tiny"
+    shutil.copytree(tiny_model, folder)
+    export_onnx(find_bundle(folder))
     return folder
 
 

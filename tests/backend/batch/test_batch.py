@@ -27,10 +27,12 @@ def test_a_second_run_does_nothing_and_a_third_only_what_changed(batch: RunBatch
 
     make_voice(voices / "voice 2.wav", 0.7, 99)
     (tmp_path / "out" / "voice 4.npz").unlink()
+    damaged = tmp_path / "out" / "voice 5.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     third = batch(voices)
-    assert (third.code, third.totals) == (0, (2, 4, 0, 0))
+    assert (third.code, third.totals) == (0, (3, 3, 0, 0))
     changed = {name for name, time in outputs(tmp_path / "out").items() if written[name] != time}
-    assert changed == {"voice 2.npz", "voice 4.npz"}
+    assert changed == {"voice 2.npz", "voice 4.npz", "voice 5.npz"}
 
 
 def test_other_settings_and_another_model_are_done_anew(

@@ -25,13 +25,15 @@ ACTOR = b"ray::MapWorker"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
 
-def test_a_killed_actor_loses_nothing_and_repeats_nothing(tmp_path: Path, backend_environment: dict[str, str]) -> None:
+def test_a_killed_actor_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, backend_environment: dict[str, str], quick_model: Path
+) -> None:
     pytest.importorskip("ray")
     voices = tmp_path / "voices"
     voices.mkdir()
     for number in range(24):
         make_voice(voices / f"voice {number}.wav", 4, number)
-    run_and_kill(voices, tmp_path, backend_environment, "tiny", 24)
+    run_and_kill(voices, tmp_path, backend_environment, quick_model, 24)
 
 
 @pytest.mark.slow
@@ -51,10 +53,10 @@ def test_a_thousand_clips_of_real_voices_come_out_complete(
     run_and_kill(voices, tmp_path, backend_environment, "unitalker-s", 1000)
 
 
-def run_and_kill(voices: Path, folder: Path, environment: dict[str, str], model: str, count: int) -> None:
+def run_and_kill(voices: Path, folder: Path, environment: dict[str, str], model: str | Path, count: int) -> None:
     """Run a batch on two actors, kill one once there are results, and look at what comes out."""
     out, report = folder / "out", folder / "report.json"
-    options = ["--out", out, "--model", model, "--ray", "local", "--jobs", "2", "--report", report]
+    options = ["--out", out, "--model", model, "--engine", "onnx", "--ray", "local", "--jobs", "2", "--report", report]
     with subprocess.Popen(
         [sys.executable, "-m", "backend", "batch", voices, *options],
         cwd=ROOT,

@@ -24,6 +24,7 @@ from backend.batch.processes import ProcessPool
 from backend.batch.run import Batch, run_batch
 from backend.batch.worker import WorkerSetup
 from backend.bundle_manifest import find_bundle
+from backend.engine import EngineChoice
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions
 from backend.motion.presets import DirectionChoice
@@ -32,10 +33,10 @@ from tests.backend.batch.conftest import RunBatch, make_voice, outputs
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def make_batch(source: Path, out: Path, model: Path, jobs: int = 1) -> Batch:
+def make_batch(source: Path, out: Path, model: Path, jobs: int = 1, engine: EngineChoice = "auto") -> Batch:
     items, failed = read_items(source, Defaults(out, ".npz", (AnimateOptions("weights", "pivot"),), DirectionChoice()))
     assert not failed
-    return Batch(items, find_bundle(model), ("cpu",), jobs=jobs)
+    return Batch(items, find_bundle(model), ("cpu",), engine, jobs)
 
 
 def test_an_unreadable_file_in_the_middle_is_done_once_it_is_repaired(
@@ -92,12 +93,12 @@ def test_the_output_folder_is_removed_meanwhile(voices: Path, tmp_path: Path, ti
 @pytest.mark.skipif(os.name != "posix", reason="sends the signal of Ctrl-C")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_ends_with_130_and_the_same_command_does_the_rest(
-    voices: Path, tmp_path: Path, backend_environment: dict[str, str], jobs: int
+    voices: Path, tmp_path: Path, backend_environment: dict[str, str], quick_model: Path, jobs: int
 ) -> None:
     for number in range(6, 60):
         make_voice(voices / f"voice {number}.wav", 8, number)
     out, report = tmp_path / "out", tmp_path / "report.json"
-    options = ["--out", out, "--model", "tiny", "--jobs", str(jobs), "--report", report]
+    options = ["--out", out, "--model", quick_model, "--engine", "onnx", "--jobs", str(jobs), "--report", report]
     command = [sys.executable, "-m", "backend", "batch", voices, *options]
     # A group of its own, all of which the terminal would send the signal to.
     process = subprocess.Popen(
@@ -123,12 +124,12 @@ def test_ctrl_c_ends_with_130_and_the_same_command_does_the_rest(
     assert len(outputs(out)) == 60
 
 
-def test_a_killed_worker_costs_nothing_but_time(voices: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_killed_worker_costs_nothing_but_time(voices: Path, tmp_path: Path, quick_model: Path) -> None:
     for number in range(6, 30):
         make_voice(voices / f"voice {number}.wav", 3, number)
     out = tmp_path / "out"
     statuses = []
-    with closing(run_batch(make_batch(voices, out, tiny_model, jobs=2))) as results:
+    with closing(run_batch(make_batch(voices, out, quick_model, 2, "onnx"))) as results:
         for result in results:
             statuses.append(result.status)
             if len(statuses) == 3:
@@ -137,9 +138,9 @@ def test_a_killed_worker_costs_nothing_but_time(voices: Path, tmp_path: Path, ti
     assert len(outputs(out)) == 30
 
 
-def test_workers_that_cannot_use_the_device_say_so_once(voices: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_workers_that_cannot_use_the_device_say_so_once(voices: Path, tmp_path: Path, quick_model: Path) -> None:
     item = Item(1, voices / "voice 0.wav", tmp_path / "out.npz", AnimateOptions("weights", "pivot"))
-    pool = ProcessPool([WorkerSetup(tiny_model, "nonsense", "auto", "run-0")])
+    pool = ProcessPool([WorkerSetup(quick_model, "nonsense", "onnx", "run-0")])
     try:
         with pytest.raises(UniTalkerError, match="nonsense"):
             list(pool.run([(item,), (item,)]))
