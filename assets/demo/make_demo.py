@@ -32,8 +32,6 @@ from unitalker_blender.scene import target as targets  # noqa: E402
 HEAD = ROOT / "assets" / "heads" / "makehuman_head.glb"
 VOICE = ROOT / "assets" / "audio" / "demo_voice.ogg"
 FPS = 25
-# The model speaks as quietly as the people it learned from; a character on a stage speaks up.
-INTENSITY = 1.4
 STILLS = 12
 
 
@@ -68,7 +66,7 @@ def animate(head: bpy.types.Object, audio: Path) -> float:
     bpy.ops.unitalker.animate(
         filepath=str(audio),
         object=head.name,
-        intensity=INTENSITY,
+        preset="natural",
         frame_start=1,
         extend_range=True,
         add_sound=True,

@@ -36,6 +36,8 @@ COPYRIGHT = "CC0-1.0: MakeHuman base mesh, Face Units 01 by Mika Suominen"
 METRES = 0.1
 COLLAR = 5.9
 SHAPE_NOISE = 1e-4
+# MakeHuman's lips are parted at rest and show the teeth: this much of mouthClose makes them meet.
+LIPS_MEET = 0.06
 
 # An average young man: MakeHuman mixes its bodies from such extremes.
 BODY = {
@@ -91,6 +93,7 @@ def read_head(data: Path) -> Head:
     shapes = read_face_units(data, count)
     for offsets in shapes.values():
         offsets[np.abs(offsets).max(1) < SHAPE_NOISE] = 0
+    base = replace(base, points=base.points + LIPS_MEET * shapes["mouthClose"])
     return Head(base, shapes, vertex_normals(base.points, base.faces[base.groups != "helper-tights"]))
 
 
