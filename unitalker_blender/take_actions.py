@@ -61,6 +61,12 @@ def places(target: bpy.types.Object, take: UniTalkerTake) -> tuple[Place, ...]:
     return tuple(found)
 
 
+def moved_shape_keys(target: bpy.types.Object, take: UniTalkerTake) -> list[bpy.types.Key]:
+    """The shape keys of all meshes that a take moves and that can be changed."""
+    owners = [owner_of(target, entry) for entry in take.actions]
+    return [owner for owner in owners if isinstance(owner, bpy.types.Key) and owner.is_editable]
+
+
 def edited_curves(target: bpy.types.Object, take: UniTalkerTake) -> tuple[str, ...]:
     """Names of the curves whose keys somebody moved, added or removed since they were written."""
     from .scene import curve_keys

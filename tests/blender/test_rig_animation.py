@@ -58,6 +58,7 @@ def rigged(make_face) -> tuple[bpy.types.Object, bpy.types.Object]:
     [
         ("ict_face_native_names.glb", "jawOpen", 53),
         ("godette_vrm0.vrm", "ah", 11),
+        ("godette_named.glb", "ah", 11),
     ],
 )
 def test_heads_of_other_families_speak_without_a_setting(heads, shared, enabled, name, opens, count) -> None:  # noqa: F811
@@ -108,6 +109,24 @@ def test_all_of_a_part_muted_is_a_remark(make_face, fake, make_sound, warnings) 
     animate(filepath=make_sound(0.5))
     assert "jawOpen" in keyed(face)
     assert any("muted" in warning for warning in warnings)
+
+
+def test_visemes_left_on_beside_arkit_shapes_are_told(make_face, fake, make_sound, warnings) -> None:
+    from tests.blender.conftest import ARKIT_51
+
+    face = make_face("Face", (*ARKIT_51, *VISEMES, "frown of the artist"))
+    blocks = face.data.shape_keys.key_blocks
+    for block in blocks:
+        block.value = 0  # Blender 5 turns new ones on
+    blocks["viseme_aa"].value, blocks["frown of the artist"].value = 0.5, 1.0
+    blocks["viseme_O"].value, blocks["viseme_O"].mute = 0.5, True
+    animate(filepath=make_sound(0.5))
+    (told,) = [warning for warning in warnings if "deform" in warning]
+    assert "viseme_aa (0.5);" in told
+    blocks["viseme_aa"].value = 0
+    warnings.clear()
+    animate(filepath=make_sound(0.5))
+    assert not [warning for warning in warnings if "deform" in warning]
 
 
 # --- bones and objects -------------------------------------------------------------------------------------------

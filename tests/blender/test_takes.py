@@ -178,3 +178,16 @@ def test_widening_lets_through_what_was_cut(face, make_sound) -> None:
     assert jaw_peak(face) > 1.4
     assert json.loads(take.beyond) == {}
     np.testing.assert_allclose(face.data.shape_keys.key_blocks["jawOpen"].slider_max, 1.5, atol=0.02)
+
+
+def test_widening_acts_on_all_meshes_of_the_character(make_face, fake, make_sound) -> None:
+    face, teeth = make_face("Face"), make_face("Teeth", ("jawOpen", "other"))
+    bpy.context.view_layer.objects.active = face
+    face.data.shape_keys.key_blocks["jawOpen"].slider_max = 2.0
+    animate(filepath=make_sound(1.0), intensity=1.5)
+    assert jaw_peak(teeth) == 1.0
+    assert bpy.ops.unitalker.widen_ranges() == {"FINISHED"}
+    bpy.ops.unitalker.update()
+    assert jaw_peak(teeth) > 1.4
+    assert jaw_peak(teeth) == pytest.approx(jaw_peak(face))
+    assert teeth.data.shape_keys.key_blocks["other"].slider_max == 1.0

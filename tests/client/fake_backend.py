@@ -144,13 +144,17 @@ def work(request: dict[str, Any], requests: Requests) -> None:
         return
     if MODE == "die_on_request":
         die()
-    match request["type"]:
-        case "remap":
-            remap(request)
-        case "components":
-            components(request)
-        case _:
-            animate(request, requests)
+    try:
+        match request["type"]:
+            case "remap":
+                remap(request)
+            case "components":
+                components(request)
+            case _:
+                animate(request, requests)
+    except FileNotFoundError as error:
+        # Who gave a job up removes its folder at once, as the real backend has to bear as well.
+        say(type="error", id=job, code="output.unwritable", message=f"Cannot write {error.filename}.", hint="")
 
 
 def remap(request: dict[str, Any]) -> None:

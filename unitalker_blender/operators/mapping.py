@@ -82,11 +82,12 @@ class UNITALKER_OT_mapping_bones(_MappingOperator, bpy.types.Operator):  # noqa:
     bl_description = "Add rows for the bones of head, jaw and eyes, with axes from the rest pose"
 
     def act(self, context: bpy.types.Context, face: bpy.types.Object, mapping: UniTalkerMapping) -> None:
+        from ..scene import rig_resolution
         from ..scene.character_bones import find_bone_rows
 
         assets = backend_session.assets_folder()
         rows = find_bone_rows(face, assets)
-        if not mapping.rows:
+        if not mapping.rows and rig_resolution.detected(face, assets) is not None:
             bpy.ops.unitalker.mapping_fill()
         present = {(row.target, row.source) for row in mapping.as_rows()}
         added = [row for row in rows if (row.target, row.source) not in present]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from .. import live_direction, takes
+from .. import live_direction, take_actions, takes
 from ..translations import translate
 from .stepping import running
 
@@ -78,11 +78,11 @@ class UNITALKER_OT_widen_ranges(_ActiveTake, bpy.types.Operator):  # noqa: N801
         target = context.scene.unitalker.target_object(context)
         take = takes.active(target)
         assert take is not None
-        blocks = target.data.shape_keys.key_blocks
         for name, (low, high) in json.loads(take.beyond).items():
-            if name in blocks:
-                blocks[name].slider_min = min(blocks[name].slider_min, low)
-                blocks[name].slider_max = max(blocks[name].slider_max, high)
+            for key in take_actions.moved_shape_keys(target, take):
+                if (block := key.key_blocks.get(name)) is not None:
+                    block.slider_min = min(block.slider_min, low)
+                    block.slider_max = max(block.slider_max, high)
         take.beyond = "{}"
         live_direction.touched(target)
         return {"FINISHED"}

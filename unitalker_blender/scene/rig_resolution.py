@@ -11,6 +11,7 @@ import bpy
 
 from ..client.errors import UniTalkerError
 from .character import armature_of, character_meshes
+from .left_over_keys import left_over
 from .rig_bones import UNLIMITED
 from .rig_conventions import HEAD_ANGLES, load_conventions
 from .rig_detection import Detection, detect, find, some
@@ -85,13 +86,11 @@ def resolve(scene: bpy.types.Scene, target: bpy.types.Object, assets: Path) -> R
         return _resolve_rows(target, detection, [part.mesh for part in meshes])
     if detection is None or not any(part.rows for part in meshes):
         raise none_recognised(scene, target, assets)
-    rows = [
-        _request_row(row, place, by_hand=False)
-        for part in meshes
-        for row in part.rows
-        for place in _destinations(row, target, [part.mesh])
-    ]
-    return _resolution(rows, detection.convention.name, detection, [part.mesh for part in meshes], [])
+    places = [(row, place) for part in meshes for row in part.rows for place in _destinations(row, target, [part.mesh])]
+    rows = [_request_row(row, place, by_hand=False) for row, place in places]
+    moved = [part.mesh for part in meshes]
+    notes = left_over(moved, {(place.uid, place.name) for _row, place in places}, assets / "rigs")
+    return _resolution(rows, detection.convention.name, detection, moved, notes)
 
 
 def _resolve_rows(target: bpy.types.Object, detection: Detection | None, meshes: list[bpy.types.Object]) -> Resolution:

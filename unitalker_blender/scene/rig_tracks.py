@@ -30,7 +30,7 @@ def rig_tracks(motion: Motion) -> ShapeKeyTracks:
     places = {name: place for name in motion.names if (place := Destination.parse(name)) is not None}
     keys, notes = _shape_keys(motion, {name: place for name, place in places.items() if place.kind == "SHAPE_KEY"})
     tracks = [track for found in keys for track in found.tracks]
-    beyond = {name: span for found in keys for name, span in found.beyond.items()}
+    beyond = _widest(keys)
     notes += [note for found in keys for note in found.notes]
     controls: dict[tuple[str, int, str], dict[str, np.ndarray]] = {}
     for column, name in enumerate(motion.names):
@@ -49,6 +49,16 @@ def rig_tracks(motion: Motion) -> ShapeKeyTracks:
             "Turn on muted shape keys, or remove the drivers.",
         )
     return ShapeKeyTracks(tuple(tracks), beyond, tuple(dict.fromkeys(notes)))
+
+
+def _widest(keys: list[ShapeKeyTracks]) -> dict[str, tuple[float, float]]:
+    """Shape key → the range that it needs, on whichever mesh it needs most."""
+    widest: dict[str, tuple[float, float]] = {}
+    for found in keys:
+        for name, (low, high) in found.beyond.items():
+            lowest, highest = widest.get(name, (low, high))
+            widest[name] = (min(low, lowest), max(high, highest))
+    return widest
 
 
 def _shape_keys(motion: Motion, places: Mapping[str, Destination]) -> tuple[list[ShapeKeyTracks], list[str]]:
