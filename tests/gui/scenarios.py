@@ -10,6 +10,7 @@ import bpy
 from tests.gui.driver import Driver, Steps
 
 TAB = "UniTalker"
+_NOT_MOUTH = ("blink", "look", "eye", "brow")
 _TO_NEXT_HEADER = 32  # pixels from the middle of a panel's last button
 
 
@@ -167,8 +168,8 @@ def _movement() -> dict[str, float]:
 
 
 def _widest_frame() -> int:
-    """The frame on which the shape keys together are furthest from rest."""
-    tracks = list(_values().values())
+    """The frame on which the mouth's shape keys together are furthest from rest."""
+    tracks = [track for name, track in _values().items() if not any(part in name.lower() for part in _NOT_MOUTH)]
     sums = [sum(values) for values in zip(*tracks, strict=True)]
     return bpy.context.scene.frame_start + sums.index(max(sums))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 
 import bpy
 
 from ..translations import translate
 
 _POINTS_PER_LETTER = 7
-_WIDE_LETTERS = "\u2e80"  # from here on, a letter is as wide as two and may begin a line
+_PIECE = re.compile(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+|\s+")  # what a line may end after
 
 
 def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE") -> None:
@@ -17,9 +17,21 @@ def draw_text(layout: bpy.types.UILayout, text: str, context: bpy.types.Context,
     text = translate(text)
     scale = context.preferences.system.ui_scale
     letters = max(20, int(context.region.width / (_POINTS_PER_LETTER * scale)))
-    if any(letter >= _WIDE_LETTERS for letter in text):
-        letters //= 2
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, letters)):
+    for number, line in enumerate(wrap(text, letters)):
         column.label(text=line, icon="NONE" if number else icon, translate=False)
+
+
+def wrap(text: str, letters: int) -> list[str]:
+    """Lines of at most so many letters; those of Chinese and Japanese are as wide as two and may begin a line."""
+    lines, width = [""], 0
+    for piece in _PIECE.findall(text):
+        wide = 2 if piece >= "\u2e80" else len(piece)
+        if width + wide > letters and lines[-1]:
+            lines.append("")
+            width = 0
+        if lines[-1] or not piece.isspace():
+            lines[-1] += piece
+            width += wide
+    return [line.rstrip() for line in lines if line.strip()]
