@@ -14,7 +14,7 @@ import pytest
 from tests.client.tiny_wheels import TORCH_SOURCE, make_wheel
 from unitalker_blender import backend_session, backend_setup, preference_values
 from unitalker_blender.client import install_job
-from unitalker_blender.client.environment import BACKEND_PACKAGES
+from unitalker_blender.client.environment import BACKEND_PACKAGES, BackendCommand
 from unitalker_blender.client.installed_environment import environments_folder, write_record
 from unitalker_blender.client.model_folders import models_folder
 from unitalker_blender.preferences import UniTalkerPreferences
@@ -131,6 +131,13 @@ def test_python_that_lacks_packages_is_named_with_them(monkeypatch) -> None:
     monkeypatch.setenv("UNITALKER_PYTHON", sys.executable)
     assert bpy.ops.unitalker.check_python() == {"FINISHED"}
     assert "torch: not installed" in drawn()
+
+
+def test_python_of_the_zip_is_asked_for_what_came_in_the_zip(monkeypatch) -> None:
+    command = BackendCommand(Path(sys.executable), REPOSITORY, (), ("numpy",))
+    monkeypatch.setattr(backend_session, "command", lambda: command)
+    assert bpy.ops.unitalker.check_python() == {"FINISHED"}
+    assert "is ready" in drawn()
 
 
 def test_program_that_is_no_python_is_told(monkeypatch) -> None:

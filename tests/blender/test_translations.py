@@ -12,6 +12,7 @@ import pytest
 
 from tests.blender.interface_texts import all_source_texts, class_texts, drawn_texts
 from unitalker_blender import translations
+from unitalker_blender.line_wrapping import wrap
 from unitalker_blender.operators.animate import panel_problem
 
 FOLDER = Path(translations.__file__).parent
@@ -81,6 +82,13 @@ def test_names_of_objects_are_never_translated(name: str) -> None:
     assert "Head" in words(name)
     assert "Head" in translations.translate_into(name, "'Head' has no shape keys.")
     assert "Head" in translations.translate_into(name, "Active: Head")
+
+
+@pytest.mark.parametrize("text", ["demo_voice 51 个形态键。第 1 至 158 帧。weight", "a few words in English"])
+def test_lines_fit_and_lose_nothing(text: str) -> None:
+    lines = wrap(text, 12)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(sum(2 if letter >= "\u2e80" else 1 for letter in line) <= 12 for line in lines)
 
 
 def test_english_stays_english() -> None:

@@ -70,7 +70,8 @@ class CheckJob:
         from ..client.python_check import CheckRun
 
         backend_setup.remember_check(None)
-        self._run = CheckRun(backend_session.command())
+        command = backend_session.command()
+        self._run = CheckRun(command, command.needs)
         self.cancelled = False
 
     def step(self, wait: float = 0.0) -> bool:
