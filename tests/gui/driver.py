@@ -68,9 +68,16 @@ class Driver:
         self.report["pictures"].append(name)
 
     def redraw(self) -> Steps:
-        for area in self.window.screen.areas:
-            area.tag_redraw()
-        yield 1.0  # panels slide into their places
+        """Draw everything; panels slide into their places, which takes several rounds."""
+        for _ in range(4):
+            for area in self.window.screen.areas:
+                area.tag_redraw()
+            yield 0.4
+
+    def stand_aside(self) -> Steps:
+        """Take the mouse out of the way, so that nothing is lit up under it."""
+        yield from self.move(self.window.width // 4, self.window.height // 8)
+        yield from self.redraw()
 
     def until(self, holds: Callable[[], bool], what: str, limit: float = _LIMIT) -> Steps:
         """Wait until something holds."""

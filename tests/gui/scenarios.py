@@ -10,7 +10,7 @@ import bpy
 from tests.gui.driver import Driver, Steps
 
 TAB = "UniTalker"
-_NOT_MOUTH = ("blink", "look", "eye", "brow")
+_OPENS = ("jawopen", "ah")  # the shape keys that open the mouths of the heads here
 _TO_NEXT_HEADER = 32  # pixels from the middle of a panel's last button
 
 
@@ -27,7 +27,7 @@ def first_shot(driver: Driver) -> Steps:
     yield from driver.until(lambda: not _at_work(driver), "the end of the work")
     driver.report["moves"] = _movement()
     bpy.context.scene.frame_set(_widest_frame())
-    yield from driver.redraw()
+    yield from driver.stand_aside()
     driver.picture("4_done")
     yield from _undo(driver)
     driver.report["action_after_undo"] = _action_name()
@@ -67,7 +67,7 @@ def drop_and_direct(driver: Driver) -> Steps:
     yield from driver.until(lambda: abs(_movement()["jawOpen"] - before) > 0.02, "curves that follow the slider", 20)
     driver.report["jaw"] = [before, _movement()["jawOpen"]]
     bpy.context.scene.frame_set(_widest_frame())
-    yield from driver.redraw()
+    yield from driver.stand_aside()
     driver.picture("2_directed")
 
 
@@ -81,6 +81,7 @@ def language(driver: Driver) -> Steps:
     yield from _choose_sound(driver)
     yield from _animate(driver)
     yield from _open_performance(driver)
+    yield from driver.stand_aside()
     driver.picture("2_done")
     driver.report["button"] = bpy.app.translations.pgettext_iface("Animate", "Operator")
     driver.report["tooltip"] = bpy.app.translations.pgettext_tip("Move the eyes")
@@ -117,7 +118,7 @@ def _open_head(driver: Driver) -> Steps:
     head.select_set(True)
     bpy.context.view_layer.objects.active = head
     with driver.context():
-        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_axis(type=driver.arguments.get("seen_from", "FRONT"))
         bpy.ops.view3d.view_selected()
     space = driver.viewport.spaces[0]
     space.shading.color_type = "MATERIAL"
@@ -168,10 +169,9 @@ def _movement() -> dict[str, float]:
 
 
 def _widest_frame() -> int:
-    """The frame on which the mouth's shape keys together are furthest from rest."""
-    tracks = [track for name, track in _values().items() if not any(part in name.lower() for part in _NOT_MOUTH)]
-    sums = [sum(values) for values in zip(*tracks, strict=True)]
-    return bpy.context.scene.frame_start + sums.index(max(sums))
+    """The frame on which the mouth is most open."""
+    track = next(track for name, track in _values().items() if name.lower() in _OPENS)
+    return bpy.context.scene.frame_start + track.index(max(track))
 
 
 def _values() -> dict[str, list[float]]:
@@ -196,6 +196,8 @@ def preferences(driver: Driver) -> Steps:
     """Install the backend from a folder of wheels; closing the preferences meanwhile does not end it."""
     stored = bpy.context.preferences.addons[driver.arguments["module"]].preferences
     yield from _open_preferences(driver)
+    for _ in range(5):
+        yield from driver.press("WHEELDOWNMOUSE")
     driver.picture("1_preferences")
     stored.wheels = driver.arguments["wheels"]
     yield from driver.redraw()
