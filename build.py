@@ -54,7 +54,7 @@ BPY_LIBRARIES = {
 DRI_PACKAGE = "libgl1-mesa-dri"
 DRI_PATTERNS = ("dri/swrast_dri.so", "dri/libdril_dri.so", "libgallium*.so")
 
-TEST_TIMEOUT = 1500
+TEST_TIMEOUT = 3000
 BLENDER_TIMEOUT = 900
 GUI_TIMEOUT = 2400  # the first run makes a Blender with a window
 DEMO_TIMEOUT = 1200
