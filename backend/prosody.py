@@ -30,6 +30,7 @@ _ABOVE_FLOOR = 8.0
 _NEAREST_TO_SPEECH = 15.0
 _QUIETEST_SPEECH = -70.0
 _SHORTEST_PAUSE = 0.2
+_OUTLINE = 256
 _SHORTEST_SPEECH = 0.06
 
 
@@ -50,6 +51,14 @@ class Prosody:
     voiced: np.ndarray
     pauses: np.ndarray
     seconds: float
+
+    def outline(self) -> list[float]:
+        """The loudest moment of each of up to 256 equal parts, as amplitude from 0 to 1 (the loudest of all)."""
+        if not len(self.loudness):
+            return []
+        loudest = [part.max() for part in np.array_split(self.loudness, min(_OUTLINE, len(self.loudness)))]
+        amplitude = 10 ** (np.array(loudest) / 20)
+        return [round(float(value), 3) for value in amplitude / amplitude.max()]
 
 
 def analyse(samples: Samples) -> Prosody:

@@ -202,6 +202,7 @@ class ResultEvent(_Message):
     engine: str
     take: str
     quality: dict[str, float]
+    waveform: list[float]
     notes: list[str]
 
 

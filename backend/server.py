@@ -271,6 +271,7 @@ def result_event(request: protocol.JobRequest, outcome: Outcome) -> protocol.Res
         engine=outcome.engine,
         take=outcome.take,
         quality=outcome.quality,
+        waveform=outcome.waveform,
         notes=list(motion.notes),
     )
 

@@ -101,6 +101,7 @@ class Outcome:
     Attributes:
         take: name of the raw output that is kept; empty when none is.
         quality: read-out of the motion, see `backend.motion.quality`.
+        waveform: loudness over the length of the sound, see `Prosody.outline`.
     """
 
     motion: FaceMotion
@@ -109,6 +110,7 @@ class Outcome:
     device: str
     engine: str
     quality: dict[str, float]
+    waveform: list[float]
 
 
 class Session:
@@ -222,4 +224,5 @@ def _direct(
         motion = replace(motion, notes=(*motion.notes, remark))
     if rig is not None:
         motion = apply_rig(motion, rig)
-    return Outcome(motion, key, take.origin.identity, take.origin.device, take.origin.engine, quality)
+    origin = take.origin
+    return Outcome(motion, key, origin.identity, origin.device, origin.engine, quality, take.prosody.outline())

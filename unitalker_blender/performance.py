@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import backend_session
+from . import backend_session, preview
 from .animate_options import AnimateOptions
 from .client.errors import UniTalkerError
 from .client.motion import Motion
@@ -18,7 +18,9 @@ from .scene import target as targets
 from .scene.keyed_emotions import with_keyed_emotions
 from .scene.rig_resolution import Destination, Resolution, resolve
 from .scene.rig_tracks import rig_tracks
+from .scene.shape_key_names import fold
 from .scene.shape_key_tracks import ShapeKeyTracks, shape_key_tracks
+from .scene.track_writer import Track
 from .settings import direction as directions
 from .settings.takes import UniTalkerTake
 
@@ -126,6 +128,14 @@ def note_result(take: UniTalkerTake, direction: Mapping[str, Any], result: Resul
     take.direction = json.dumps(direction)
     take.raw, take.quality = result.take, json.dumps(result.quality)
     take.beyond = json.dumps(tracks.beyond)
+    take.waveform = preview.encode(result.waveform)
+    take.curve = preview.encode(preview.shorten(_mouth(tracks).values))
+
+
+def _mouth(tracks: ShapeKeyTracks) -> Track:
+    """What opens the mouth; where nothing is called so, what moves most."""
+    jaws = [track for track in tracks.tracks if fold(track.label) == "jawopen"]
+    return jaws[0] if jaws else max(tracks.tracks, key=lambda track: float(track.values.max() - track.values.min()))
 
 
 def find_target(uid: int) -> bpy.types.Object | None:

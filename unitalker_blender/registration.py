@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import backend_session, live_direction, properties, translations
+from . import backend_session, live_direction, preview, properties, translations
 from .operators import dismiss, presets, queue, sound, stepping, takes, update
 from .operators import mapping as mapping_operators
 from .operators.animate import UNITALKER_OT_animate
@@ -108,6 +108,7 @@ def unregister() -> None:
     global _command
     stepping.forget()
     live_direction.forget()
+    preview.forget()
     bpy.app.handlers.undo_post.remove(live_direction.after_undo)
     bpy.app.handlers.redo_post.remove(live_direction.after_undo)
     bpy.app.handlers.load_pre.remove(live_direction.before_load)

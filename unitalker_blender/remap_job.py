@@ -22,7 +22,9 @@ from .scene.action_placement import Placement
 from .scene.track_writer import TrackWriter
 from .settings.takes import UniTalkerTake
 
-_WRITING_BUDGET = 0.02  # seconds in one step of a window
+# Seconds in one step of a window. A minute of speech is mostly answered and written within one.
+_PATIENCE = 0.025
+_WRITING_BUDGET = 0.02
 
 Edited = Literal["KEEP", "OVERWRITE", "NEW_TAKE"]
 
@@ -84,7 +86,7 @@ class RemapJob:
         if self.cancelled:
             return True
         if self._writer is None:
-            if not self._compute(wait):
+            if not self._compute(max(wait, _PATIENCE)):
                 return False
             self._writer = self._begin_writing()
         if self._writer is not None and not self._writer.step(None if wait else _WRITING_BUDGET):

@@ -37,7 +37,7 @@ def note_written(
         for track in writer.tracks:
             name = curve_name(track)
             if track.owner == place.owner and name not in edited:
-                written[name] = curve_keys.digest(writer.fcurve(track), span)
+                written[name] = writer.digest(track) if whole else curve_keys.digest(writer.fcurve(track), span)
         entry.written = json.dumps(written)
 
 

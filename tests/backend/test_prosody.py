@@ -80,3 +80,13 @@ def test_the_bundled_voice_has_a_womans_or_mans_pitch_stresses_and_a_pause() -> 
     assert (np.diff(times) > 0.4).all()
     assert ((strengths > 0) & (strengths <= 1)).all()
     assert len(phrase_ends(voice)) >= 1
+
+
+def test_outline_shows_where_a_sound_is_loud() -> None:
+    samples = np.zeros(4 * SAMPLE_RATE, np.float32)
+    samples[SAMPLE_RATE : 2 * SAMPLE_RATE] = 0.5 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    outline = np.array(analyse(samples).outline())
+    assert (outline.max(), len(outline)) == (1.0, 200)
+    assert outline[52:98].min() > 0.9
+    assert outline[:45].max() < 0.01
+    assert len(analyse(np.tile(samples, 10)).outline()) == 256

@@ -127,6 +127,7 @@ def test_a_job_from_request_to_file(start_backend: Start, tmp_path: Path, murmur
     *progress, result = backend.until("result", "error")
     assert re.fullmatch("[0-9a-f]{32}", result.pop("take"))
     assert {"range", "jitter"} <= result.pop("quality").keys()
+    assert max(result.pop("waveform")) == 1.0
     assert result == {
         "type": "result", "id": 7, "path": str(output), "frames": 48, "fps": 24.0, "duration": 2.0,
         "head": "weights", "identity": "two", "device": "cpu", "engine": "torch", "notes": [],

@@ -1,4 +1,4 @@
-"""Add-on: registration, and ten minutes of 51 curves written, against Blender's own key insertion in the same run.
+"""Add-on: registration, ten minutes of 51 curves against Blender's own key insertion, and a slider to its curves.
 
 usage, with the Python of a bpy environment: python -m tests.bench.blender_bench
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
+import wave
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -16,11 +19,16 @@ import bpy
 import numpy as np
 
 import unitalker_blender
+from unitalker_blender import backend_session
 from unitalker_blender.client.motion import Motion
+from unitalker_blender.remap_job import RemapJob
 from unitalker_blender.scene.action_placement import Placement
 from unitalker_blender.scene.shape_key_tracks import shape_key_tracks
 from unitalker_blender.scene.track_writer import TrackWriter
 
+ROOT = Path(__file__).resolve().parents[2]
+RATE = 16_000
+SLIDER_RUNS = 15
 CHANNELS = 51
 FPS = 30.0
 FRAMES = int(10 * 60 * FPS)
@@ -94,11 +102,46 @@ def playback_ratio(key: bpy.types.Key, values: np.ndarray) -> float:
     return min(ours) / min(inserted)
 
 
+def sliders_to_curves() -> list[float]:
+    """Seconds from a moved slider to the last written key, for a minute of speech by the bundled model."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "minute.wav"
+        write_minute(sound)
+        bpy.ops.wm.read_homefile(use_empty=True)
+        bpy.context.scene.render.fps = int(FPS)
+        bpy.ops.import_scene.gltf(filepath=str(ROOT / "assets/heads/makehuman_head.glb"))
+        head = max((item for item in bpy.data.objects if item.type == "MESH"), key=lambda item: len(item.data.vertices))
+        bpy.ops.unitalker.animate(filepath=str(sound), object=head.name, preset="natural")
+        return [timed(move_slider, head, 0.5 + 0.1 * run) for run in range(SLIDER_RUNS)]
+
+
+def write_minute(path: Path) -> None:
+    """A wav file of one minute that has the rhythm of speech: bursts of noise with pauses."""
+    time_axis = np.arange(60 * RATE) / RATE
+    noise = np.random.default_rng(0).normal(size=60 * RATE)
+    loudness = np.clip(np.sin(2 * np.pi * 4 * time_axis), 0, 1) * (np.sin(2 * np.pi * 0.2 * time_axis) > -0.5)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((6000 * noise * loudness).clip(-32768, 32767).astype(np.int16).tobytes())
+
+
+def move_slider(head: bpy.types.Object, value: float) -> None:
+    """As the timer of a window does it, without its pauses."""
+    head.unitalker.direction.intensity = value
+    job = RemapJob(bpy.context.scene, head, backend_session.get())
+    while not job.step():
+        pass
+    job.close()
+
+
 def main() -> None:
     registration = []
     for _ in range(RUNS):
         registration.append(timed(unitalker_blender.register))
         unitalker_blender.unregister()
+    unitalker_blender.register()
     key = face().data.shape_keys
     motion = speech()
     print(
@@ -125,6 +168,7 @@ def main() -> None:
     print(f"per frame against keyframe_insert over {INSERTED} frames: {inserted / INSERTED / each:.0f} times faster")
     key.animation_data_clear()
     print(f"playback against keyframe_insert's keys: {playback_ratio(key, motion.values[:PLAYED]):.2f}   aim 1.10")
+    print(f"slider to curves, one minute     {median(sliders_to_curves()) * 1000:8.1f} ms   aim 100 ms")
 
 
 if __name__ == "__main__":

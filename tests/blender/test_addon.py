@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 
 import unitalker_blender
 from tests.blender.conftest import animate
-from unitalker_blender import backend_session, registration
+from unitalker_blender import backend_session, preview, registration
 from unitalker_blender.operators import stepping
 from unitalker_blender.panels.speech import SidebarPanel
 from unitalker_blender.settings import direction, placement, speech
@@ -44,6 +45,9 @@ class Layout:
 
     def template_list(self, _type: str, _id: str, _data: Any, name: str, *_more: Any, **_options: Any) -> None:
         self.drawn.append(name)
+
+    def template_icon(self, _icon: int, **_options: Any) -> None:
+        self.drawn.append("icon")  # whose number is 0 without a window
 
     def progress(self, factor: float, text: str) -> None:
         self.drawn.append(f"progress {factor:.2f}")
@@ -146,6 +150,35 @@ def test_panel_shows_progress_and_cancel_instead_of_the_button(monkeypatch) -> N
 def test_panel_of_an_incomplete_installation_still_draws(face, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(backend_session, "ADDON_FOLDER", tmp_path / "addon")
     assert "unitalker.check_backend" in draw().drawn
+
+
+@pytest.mark.usefixtures("fake")
+def test_panel_shows_what_came_of_it(face, make_sound) -> None:
+    sound = make_sound(1.0)
+    animate(filepath=sound, intensity=1.5)
+    layout = draw()
+    assert layout.drawn.count("icon") == preview.TILES
+    told = " ".join(layout.texts)
+    assert f"{sound.stem}: 51 shape keys" in told
+    assert "Range: 1.5" in told
+    assert "Cut at the slider's range" in told, "a warning stays until it is dismissed"
+    assert "51 shape keys are cut at their range" in told
+    bpy.ops.unitalker.dismiss()
+    assert "Cut at the slider's range" not in " ".join(draw().texts)
+
+
+@pytest.mark.usefixtures("fake")
+def test_picture_follows_the_take(face, make_sound) -> None:
+    animate(filepath=make_sound(1.0))
+    take = face.unitalker.takes[0]
+    loud = preview.picture(bytes.fromhex(take.waveform), bytes.fromhex(take.curve))
+    face.unitalker.direction.intensity = 0.25
+    bpy.ops.unitalker.update()
+    quiet = preview.picture(bytes.fromhex(take.waveform), bytes.fromhex(take.curve))
+    orange = [np.flatnonzero((image[..., 0] == 1.0).any(axis=1)).max() for image in (loud, quiet)]
+    assert orange[0] > 85
+    assert 20 < orange[1] < 35
+    assert (loud[..., 0] == loud[..., 2]).any(), "the sound is there as well"
 
 
 @pytest.mark.usefixtures("fake")

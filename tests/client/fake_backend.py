@@ -266,7 +266,16 @@ def head_of(request: dict[str, Any]) -> str:
 
 def say_result(request: dict[str, Any], made_by: dict[str, Any], answer: dict[str, Any]) -> None:
     identity = "" if "motion" in made_by else made_by["identity"] or "pivot"
-    say(type="result", id=request["id"], identity=identity, device="cpu", engine="torch", notes=[], **answer)
+    say(
+        type="result",
+        id=request["id"],
+        identity=identity,
+        device="cpu",
+        engine="torch",
+        waveform=[0.0, 1.0, 0.5],
+        notes=[],
+        **answer,
+    )
 
 
 def main() -> None:

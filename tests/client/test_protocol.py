@@ -34,10 +34,11 @@ def test_error_without_id_is_an_error_for_the_user() -> None:
 
 def test_whole_number_is_taken_as_frame_rate() -> None:
     keys = {"path": "/x.npz", "frames": 5, "fps": 25, "duration": 0.2, "head": "h", "identity": "i", "device": "cpu"}
-    more = {"engine": "onnx", "take": "00", "quality": {"range": 1}, "notes": ["a"]}
+    more = {"engine": "onnx", "take": "00", "quality": {"range": 1}, "waveform": [0, 1], "notes": ["a"]}
     event = protocol.parse_event(json.dumps({"type": "result", "id": 1, **keys, **more}).encode())
     assert isinstance(event, protocol.Result)
     assert (event.fps, event.notes, event.quality) == (25.0, ("a",), {"range": 1.0})
+    assert event.waveform == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,8 @@ def test_whole_number_is_taken_as_frame_rate() -> None:
         b'{"type": "cancelled", "id": true}',
         b'{"type": "cancelled", "id": 1, "extra": 2}',
         b'{"type": "result", "id": 1, "path": "/x.npz", "frames": 5, "fps": 25, "duration": 0.2, "head": "h", '
-        b'"identity": "i", "device": "cpu", "engine": "onnx", "take": "0", "quality": {"range": "1"}, "notes": []}',
+        b'"identity": "i", "device": "cpu", "engine": "onnx", "take": "0", "quality": {"range": "1"}, '
+        b'"waveform": [], "notes": []}',
         b'{"type": "progress", "id": 1, "stage": "infer", "done": 0.5, "total": 1}',
         b'{"type": "hello", "protocol": 1, "version": "1", "python": "3", "engines": "torch", "devices": [], '
         b'"models": [], "problems": []}',

@@ -73,6 +73,7 @@ class Result:
         duration: seconds.
         take: name of the network's output, for a `RemapRequest`.
         quality: read-out of the motion, number by name.
+        waveform: loudness over the length of the sound, 0 to 1.
     """
 
     id: int
@@ -86,6 +87,7 @@ class Result:
     engine: str
     take: str
     quality: Mapping[str, float]
+    waveform: tuple[float, ...]
     notes: tuple[str, ...]
 
 
@@ -199,7 +201,7 @@ _KINDS: dict[type, str] = {
 
 
 def request_line(job_id: int, request: MotionRequest) -> bytes:
-    return _line({"type": _KINDS[type(request)], "id": job_id, **dataclasses.asdict(request)})
+    return _line({"type": _KINDS[type(request)], "id": job_id, **vars(request)})
 
 
 def cancel_line(job_id: int) -> bytes:

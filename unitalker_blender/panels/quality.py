@@ -6,6 +6,7 @@ import json
 
 import bpy
 
+from .. import preview
 from ..settings.takes import UniTalkerTake
 from ..translations import translate
 from .text import draw_text
@@ -17,6 +18,10 @@ def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.type
     """The take in a box: what it is, the read-out of its quality, and what can be done about its flaws."""
     box = layout.box()
     draw_text(box, f"{take.name}: {take.summary.partition(': ')[2]}", context)
+    row = box.row(align=True)
+    row.alignment = "CENTER"
+    for icon in preview.tiles(take):
+        row.template_icon(icon, scale=3.2)
     grid = box.grid_flow(columns=2, align=True)
     for name, value in json.loads(take.quality).items():
         grid.label(text=f"{translate(_TITLES.get(name, name))}: {value:.3g}", translate=False)

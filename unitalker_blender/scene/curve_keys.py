@@ -49,6 +49,11 @@ class CurveKeys:
         """Read them."""
         return cls({name: _get(fcurve, name, width, kind) for name, width, kind in _ATTRIBUTES})
 
+    @classmethod
+    def values_of(cls, fcurve: bpy.types.FCurve) -> CurveKeys:
+        """Read frames and values alone, which is enough where nothing else will be changed."""
+        return cls({"co": read(fcurve)})
+
     def outside(self, first: float, last: float) -> CurveKeys:
         """Those before frame `first` or after frame `last`."""
         frames = self.attributes["co"][:, 0]
@@ -57,8 +62,9 @@ class CurveKeys:
 
     def put(self, fcurve: bpy.types.FCurve) -> None:
         """Make them the only keys of `fcurve`."""
-        fcurve.keyframe_points.clear()
-        fcurve.keyframe_points.add(len(self.attributes["co"]))
+        if len(self.attributes) > 1:
+            fcurve.keyframe_points.clear()
+            fcurve.keyframe_points.add(len(self.attributes["co"]))
         for name, values in self.attributes.items():
             fcurve.keyframe_points.foreach_set(name, values.ravel())
         fcurve.update()
@@ -67,6 +73,12 @@ class CurveKeys:
 def read(fcurve: bpy.types.FCurve) -> np.ndarray:
     """Frames and values of all keys, float32 of shape ``(keys, 2)``."""
     return _get(fcurve, "co", 2, np.float32)
+
+
+def lie_on(fcurve: bpy.types.FCurve, keys: np.ndarray, span: tuple[int, int]) -> bool:
+    """Whether `fcurve` has keys on the frames of `keys`, and no others, between the frames `span`."""
+    frames = read(fcurve)[:, 0]
+    return np.array_equal(frames[(frames >= span[0]) & (frames <= span[1])], keys[:, 0])
 
 
 def replace(fcurve: bpy.types.FCurve, keys: np.ndarray, interpolation: Interpolation, span: tuple[int, int]) -> None:
@@ -80,7 +92,7 @@ def replace(fcurve: bpy.types.FCurve, keys: np.ndarray, interpolation: Interpola
     """
     present = read(fcurve)
     inside = (present[:, 0] >= span[0]) & (present[:, 0] <= span[1])
-    if inside.any() and np.array_equal(present[inside, 0], keys[:, 0]):
+    if np.array_equal(present[inside, 0], keys[:, 0]):
         present[inside] = keys
         fcurve.keyframe_points.foreach_set("co", present.ravel())
         fcurve.update()

@@ -72,7 +72,8 @@ class TrackWriter:
         first, last = placement.span or (frame_start, frame_end)
         self.span = (max(first, frame_start), min(last, frame_end))
         self._assigned: list[Assignment] = []
-        self._last: tuple[Track, str] | None = None
+        self._digests: dict[tuple[str, int, OwnerRef], str] = {}
+        self._last: Track | None = None
         self._work = self._run()
 
     @property
@@ -97,6 +98,10 @@ class TrackWriter:
     def fcurve(self, track: Track) -> Any:
         """The curve of a track, None before it is written."""
         return self._places[track.owner].fcurves().find(track.path, index=track.index)
+
+    def digest(self, track: Track) -> str:
+        """What `curve_keys.digest` said of a curve within `span` when it was written."""
+        return self._digests[track.path, track.index, track.owner]
 
     def step(self, budget: float | None = None) -> bool:
         """Go on for `budget` seconds at most, to the end when None; True at the end."""
@@ -139,33 +144,36 @@ class TrackWriter:
     def _write(self, track: Track) -> None:
         place = self._places[track.owner]
         fcurve = self.fcurve(track)
-        if not place.made or self._again:
-            keys = CurveKeys.of(fcurve) if fcurve is not None else None
-            self._before.append((track, keys, animated_value(track)))
-        if fcurve is None:
-            fcurve = place.fcurves().new(track.path, index=track.index)
         first, last = self.span
         frames = np.arange(first, last + 1)
-        values = self._blended(fcurve, frames, self.wanted(track))
-        write_keys(fcurve, frames, values, self._placement, self._cleared or self.span)
-        self._last = track, curve_keys.digest(fcurve, self.span)
+        values = self.wanted(track) if fcurve is None else self._blended(fcurve, frames, self.wanted(track))
+        chosen = _chosen(values, self._placement)
+        cleared = self._cleared or self.span
+        span = (min(first, cleared[0]), max(last, cleared[1]))
+        if not place.made or self._again:
+            before = _snapshot(fcurve, _keys(frames, values, chosen), span) if fcurve is not None else None
+            self._before.append((track, before, animated_value(track)))
+        if fcurve is None:
+            fcurve = place.fcurves().new(track.path, index=track.index)
+        _write_keys(fcurve, frames, values, chosen, self._placement, span)
+        self._digests[track.path, track.index, track.owner] = curve_keys.digest(fcurve, self.span)
+        self._last = track
 
     def _check_last(self) -> None:
         """Between two steps the user may have undone what the first one wrote; UniTalkerError ``target.gone`` then."""
         if self._last is None:
             return
-        track, written = self._last
-        fcurve = self.fcurve(track)
-        if fcurve is None or curve_keys.digest(fcurve, self.span) != written:
+        fcurve = self.fcurve(self._last)
+        if fcurve is None or curve_keys.digest(fcurve, self.span) != self.digest(self._last):
             raise gone()
 
     def _blended(self, fcurve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
         """`values`, at both ends going over from and to what is there."""
-        present = curve_keys.read(fcurve)
-        if self._placement.blend <= 0 or not len(present):
+        if self._placement.blend <= 0 or not len(fcurve.keyframe_points):
             return values
         weights = edge_weights(len(frames), self._placement.blend)
         if self._from_outside:
+            present = curve_keys.read(fcurve)
             outside = present[(present[:, 0] < self.span[0]) | (present[:, 0] > self.span[1])]
             there = np.interp(frames, outside[:, 0], outside[:, 1]) if len(outside) else values
         else:
@@ -199,19 +207,22 @@ def set_animated_value(track: Track, value: float) -> None:
         getattr(holder, name)[track.index] = value
 
 
-def write_keys(
+def _snapshot(fcurve: bpy.types.FCurve, keys: np.ndarray, span: tuple[int, int]) -> CurveKeys:
+    """What brings the curve back after `keys` were written into it."""
+    return CurveKeys.values_of(fcurve) if curve_keys.lie_on(fcurve, keys, span) else CurveKeys.of(fcurve)
+
+
+def _write_keys(
     fcurve: bpy.types.FCurve,
     frames: np.ndarray,
     values: np.ndarray,
+    chosen: np.ndarray,
     placement: Placement,
-    cleared: tuple[int, int],
+    span: tuple[int, int],
 ) -> None:
-    """Replace what `fcurve` has on `frames`, and within `cleared`, by keys of the wanted density."""
-    span = (min(int(frames[0]), cleared[0]), max(int(frames[-1]), cleared[1]))
-    chosen = _chosen(values, placement)
+    """Replace what `fcurve` has within `span` by keys on the `chosen` frames, and on more if the error asks for it."""
     while True:
-        keys = np.column_stack([frames[chosen], values[chosen]]).astype(np.float32)
-        curve_keys.replace(fcurve, keys, placement.interpolation, span)
+        curve_keys.replace(fcurve, _keys(frames, values, chosen), placement.interpolation, span)
         if placement.density != "DECIMATED" or placement.interpolation == "LINEAR":
             return
         # What Blender makes of the handles is only known afterwards.
@@ -220,6 +231,10 @@ def write_keys(
         if not len(worse):
             return
         chosen = np.union1d(chosen, worse)
+
+
+def _keys(frames: np.ndarray, values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.column_stack([frames[chosen], values[chosen]]).astype(np.float32)
 
 
 def _chosen(values: np.ndarray, placement: Placement) -> np.ndarray:

@@ -67,6 +67,8 @@ class UniTalkerTake(bpy.types.PropertyGroup):
     span_end: IntProperty(description="Last frame that was written", override=_OVERRIDABLE)
     summary: StringProperty(override=_OVERRIDABLE)
     quality: StringProperty(default="{}", description="JSON: name to number", override=_OVERRIDABLE)
+    waveform: StringProperty(description="Loudness of the sound, see `preview.encode`", override=_OVERRIDABLE)
+    curve: StringProperty(description="Opening of the mouth, see `preview.encode`", override=_OVERRIDABLE)
     beyond: StringProperty(
         default="{}",
         description="JSON: shape key to the smallest and largest value that its slider's range cut",
