@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 
-from tests.blender.conftest import animate, everything, fcurves, keyed
+from tests.blender.conftest import REPOSITORY, animate, everything, fcurves, keyed
 from tests.blender.test_real_heads import load, needs_model
 from unitalker_blender import backend_session, live_direction, take_actions
 from unitalker_blender.operators import stepping
+from unitalker_blender.settings import direction as directions
 
 LIMIT = 20.0  # seconds after which a run in these tests counts as hanging
 
@@ -248,12 +252,14 @@ def test_decimated_take_follows_with_other_keys(face, make_sound, fake, window) 
 def test_real_backend_knows_every_slider(heads, shared) -> None:
     face = load(heads / "makehuman_head_arkit_visemes.glb")
     animate(filepath=shared / "speech/jfk_16k.wav", add_sound=False, preset="neutral")
+    before = keyed(face)["eyeBlinkLeft"][:, 1]
     direction = face.unitalker.direction
     direction.blinks.on, direction.gaze.on, direction.head.on, direction.breathing.on = True, True, True, True
     direction.blinks.rate, direction.articulation, direction.regions.brows = 60.0, 1.5, 0.0
     direction.emotions.happy.weight = 0.5
     assert bpy.ops.unitalker.update() == {"FINISHED"}
     assert len(face.unitalker.takes) == 1
+    assert keyed(face)["eyeBlinkLeft"][:, 1].max() > 0.9 > before.max(), "the layer blinks, the network does not"
     direction.emotions.sad.weight = 0.0
     direction.emotions.sad.keyframe_insert("weight", frame=1)
     direction.emotions.sad.weight = 1.0
@@ -263,3 +269,38 @@ def test_real_backend_knows_every_slider(heads, shared) -> None:
     assert [pose["emotion"] for pose in sent] == ["happy", "sad"]
     assert sent[1]["weight"][0] == [0.0, 0.0]
     assert sent[1]["weight"][-1] == pytest.approx([199 / 24, 1.0], abs=1e-3)
+
+
+def allowed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, tuple[Any, float | None, float | None]]:
+    """Field → default, least and greatest value; fields of parts by a dotted path."""
+    found = {}
+    for name, field in schema["properties"].items():
+        reference = field.get("$ref") or next((part["$ref"] for part in field.get("allOf", ()) if "$ref" in part), "")
+        if reference:
+            part = allowed(definitions[reference.rpartition("/")[2]], definitions)
+            found |= {f"{name}.{inner}": value for inner, value in part.items()}
+        else:
+            found[name] = (field.get("default"), field.get("minimum"), field.get("maximum"))
+    return found
+
+
+@needs_model
+def test_sliders_have_the_ranges_and_neutral_values_of_the_backend() -> None:
+    program = "import json, backend.motion.direction as d; print(json.dumps(d.Direction.model_json_schema()))"
+    python = os.environ["UNITALKER_PYTHON"]
+    printed = subprocess.run([python, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    schema = json.loads(printed.stdout)
+    fields = allowed(schema, schema["$defs"])
+    del fields["emotions"]
+    bpy.ops.object.empty_add()
+    for path, (default, low, high) in fields.items():
+        group, _, name = f"direction.{path}".rpartition(".")
+        prop = bpy.context.object.unitalker.path_resolve(group).bl_rna.properties[name]
+        assert prop.default == pytest.approx(default), path
+        if low is not None:
+            assert (prop.hard_min, prop.hard_max) == (pytest.approx(low), pytest.approx(high)), path
+    pose = schema["$defs"]["EmotionPose"]["properties"]
+    assert tuple(schema["$defs"]["EmotionPose"]["properties"]["emotion"]["enum"]) == directions.EMOTIONS
+    for name in ("mouth", "eyes", "brows"):
+        prop = bpy.context.object.unitalker.direction.emotions.happy.bl_rna.properties[name]
+        assert prop.default == pytest.approx(pose[name]["default"])
