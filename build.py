@@ -293,7 +293,7 @@ def test(slow: bool, gui: bool) -> None:
 
 
 def bench(what: str) -> None:
-    """Measure speed and memory: the bundled model, the add-on, the official networks at full size."""
+    """Measure speed and memory: the bundled model, the add-on, batches, the official networks at full size."""
     backend = setup_backend()
     if what in ("quick", "backend", "all"):
         must([backend, "-m", "tests.bench.backend_bench"])
@@ -301,6 +301,8 @@ def bench(what: str) -> None:
         blender = setup_blender(DEMO_BLENDER)
         with tempfile.TemporaryDirectory() as home:
             must([blender, "-m", "tests.bench.blender_bench"], env=blender_environment(backend, home))
+    if what in ("batch", "all"):
+        must([backend, "-m", "tests.bench.batch_bench"])
     if what in ("model", "all"):
         must([backend, "-m", "tests.bench.model_bench"])
 
@@ -332,10 +334,10 @@ def parse_arguments() -> argparse.Namespace:
     speed.add_argument(
         "what",
         nargs="?",
-        choices=("quick", "backend", "blender", "model", "all"),
+        choices=("quick", "backend", "blender", "batch", "model", "all"),
         default="quick",
-        help="quick is backend and blender; model, the official networks at full size, takes five to ten minutes "
-        "and 7 GB of memory (default: %(default)s)",
+        help="quick is backend and blender; batch takes ten minutes; model, the official networks at full size, takes "
+        "five to ten and 7 GB of memory (default: %(default)s)",
     )
     return parser.parse_args()
 

@@ -94,6 +94,22 @@ def test_real_voices_in_batches_of_the_bundled_model(bundled_model: Path, speech
         assert np.allclose(take.raw.values, single, rtol=0, atol=TOLERANCE)
 
 
+def test_where_a_sound_begins_hardly_changes_the_motion(bundled_model: Path, speech_folder: Path) -> None:
+    """The network hears a whole window, so the cut is not without effect: docs/batch.md has the figures."""
+    engine = TorchEngine(load_bundle(bundled_model))
+    samples = read_audio(speech_folder / "jfk_16k.wav").samples[:]
+    whole = record(engine, Audio(samples), AnimateOptions()).raw.values
+    frames = 10
+    cut = frames * SAMPLE_RATE // 25
+    later = np.concatenate([np.zeros(cut, np.float32), samples])
+    shifted = record(engine, Audio(later), AnimateOptions()).raw.values[frames:]
+    cropped = record(engine, Audio(samples[cut:]), AnimateOptions()).raw.values
+    for other, reference in ((shifted, whole), (cropped, whole[frames:])):
+        difference = np.abs(other - reference)[25:-25]
+        assert difference.mean() < 0.005
+        assert difference.max() < 0.15
+
+
 def test_several_heads_listen_once(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = TorchEngine(load_bundle(tiny_model))
     model = engine._model

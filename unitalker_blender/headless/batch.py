@@ -18,7 +18,7 @@ import bpy
 from .. import backend_session
 from ..client.errors import UniTalkerError
 from ..client.protocol import Hello
-from ..scene.scene_export import check_output, export_scene
+from ..scene.scene_export import check_output, export_scene, sound_note
 from . import animate
 from .job_list import BatchJob, read_jobs
 from .job_record import file_hash, is_done, job_key, write_record
@@ -116,10 +116,11 @@ def _do(job: BatchJob, blend: Path, speech: Sequence[argparse.Namespace]) -> Non
         raise UniTalkerError("batch.file", f"{blend} cannot be opened: {str(error).strip()}.", "") from error
     for output in job.outputs:
         check_output(bpy.context.scene, output)
-    for entry in speech:
-        animate.speak(entry)
+    spoken = [animate.speak(entry) for entry in speech]
     for output in job.outputs:
         export_scene(bpy.context.scene, output)
+        notes = [sound_note(bpy.context.scene, output, order.audio.name, order.frame_start) for order in spoken]
+        print("\n".join([f"saved {output}", *filter(None, notes)]), flush=True)
 
 
 def _make_folder(folder: Path) -> None:
