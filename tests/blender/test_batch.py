@@ -98,6 +98,7 @@ def test_what_is_wrong_with_one_job_keeps_no_other_from_being_done(
         job("no blend", blend="text.blend"),
         job("no sound", speech=[{"audio": "gone.wav", "object": "Anna"}]),
         job("no object", speech=[{"audio": sounds[0], "object": "Zoe"}]),
+        job("no source", speech=[{"object": "Anna"}]),
         job("no option", speech=[{"audio": sounds[0], "volume": 11}]),
         job("no number", speech=[{"audio": sounds[0], "intensity": "loud"}]),
         job("no format", outputs=["out.docx"]),
@@ -116,12 +117,30 @@ def test_what_is_wrong_with_one_job_keeps_no_other_from_being_done(
     assert {name for name, status in statuses.items() if status == "done"} == {"good"}
     assert len(statuses) == len(jobs) - 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    expected = ["gone.blend", "text.blend", "gone.wav", "Zoe", "--volume", "loud", ".blend", "'speech'", "colour"]
+    expected = [
+        "gone.blend",
+        "text.blend",
+        "gone.wav",
+        "Zoe",
+        "audio, motion",
+        "--volume",
+        "loud",
+        ".blend",
+        "'speech'",
+        "colour",
+    ]
     expected += ["same.blend", "same.blend", "same name", "same name", "none is open", "no object"]
     assert len(errors) == len(expected)
     for error, text in zip(errors, expected, strict=True):
         assert text in error
     assert sorted(path.name for path in tmp_path.glob("*.blend")) == ["good.blend", "text.blend", "two people.blend"]
+
+
+def test_a_recording_instead_of_a_sound(scene_file, tmp_path) -> None:
+    (tmp_path / "take.csv").touch()
+    speech = [{"motion": "take.csv", "object": "Anna"}]
+    assert run(tmp_path, [{"blend": scene_file.name, "speech": speech, "outputs": ["a.blend"]}]) == (0, {"a": "done"})
+    assert speaking(tmp_path / "a.blend").keys() == {"Anna"}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ def _do(job: BatchJob, blend: Path, speech: Sequence[argparse.Namespace]) -> Non
     spoken = [animate.speak(entry) for entry in speech]
     for output in job.outputs:
         export_scene(bpy.context.scene, output)
-        notes = [sound_note(bpy.context.scene, output, order.audio.name, order.frame_start) for order in spoken]
+        sounds = [(order.audio.name, order.frame_start) for order in spoken if order.audio]
+        notes = [sound_note(bpy.context.scene, output, *sound) for sound in sounds]
         print("\n".join([f"saved {output}", *filter(None, notes)]), flush=True)
 
 
@@ -225,7 +226,7 @@ def _write_report(path: Path, endings: Sequence[Ending], interrupted: bool, seco
         {
             "name": ending.job.name,
             "blend": None if ending.job.blend is None else str(ending.job.blend),
-            "audio": list(map(str, ending.job.sounds)),
+            "sources": list(map(str, ending.job.sources)),
             "outputs": list(map(str, ending.job.outputs)),
             "status": ending.status,
             "failure": ending.error

@@ -15,6 +15,8 @@ SCHEMA = 1
 
 _LIST_KEYS = {"schema", "defaults", "jobs"}
 _JOB_KEYS = {"name", "blend", "speech", "outputs"}
+_SOURCE_KEYS = ("audio", "motion")
+_PATH_KEYS = (*_SOURCE_KEYS, "cache")
 _HINT = "docs/batch.md says what it has to hold."
 
 
@@ -37,8 +39,9 @@ class BatchJob:
     problem: str = ""
 
     @property
-    def sounds(self) -> tuple[Path, ...]:
-        return tuple(Path(speech["audio"]) for speech in self.speech)
+    def sources(self) -> tuple[Path, ...]:
+        """Sounds and motion files."""
+        return tuple(Path(speech[key]) for speech in self.speech for key in _SOURCE_KEYS if key in speech)
 
 
 def read_jobs(path: Path) -> list[BatchJob]:
@@ -90,7 +93,9 @@ def _job(number: int, item: Any, defaults: Mapping[str, Any], folder: Path) -> B
 
 def _speech(entry: Any, defaults: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     speech = {**defaults, **_object(entry, "an entry of 'speech'")}
-    return speech | {"audio": str(folder / _text(speech.get("audio"), "audio"))}
+    if not any(key in speech for key in _SOURCE_KEYS):
+        raise ValueError(f"an entry of 'speech' has none of {', '.join(_SOURCE_KEYS)}")
+    return speech | {key: str(folder / _text(speech[key], key)) for key in _PATH_KEYS if key in speech}
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

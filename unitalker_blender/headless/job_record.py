@@ -24,8 +24,9 @@ def job_key(job: BatchJob, blend: Path, *others: str) -> str:
     Raises:
         UniTalkerError: ``batch.file`` when a file cannot be read.
     """
-    settings = [{**speech, "audio": Path(speech["audio"]).name} for speech in job.speech]
-    files = [file_hash(path) for path in (blend, *job.sounds)]
+    names = {str(path): path.name for path in job.sources}
+    settings = [{key: names.get(str(value), value) for key, value in speech.items()} for speech in job.speech]
+    files = [file_hash(path) for path in (blend, *job.sources)]
     suffixes = [output.suffix.lower() for output in job.outputs]
     text = json.dumps([settings, files, suffixes, *others], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
