@@ -19,9 +19,13 @@ class _MappingOperator:
 
     bl_options: ClassVar[set[str]] = {"UNDO"}
 
-    if TYPE_CHECKING:  # of bpy.types.Operator
+    if TYPE_CHECKING:
+        # Of bpy.types.Operator.
         poll_message_set: Any
         report: Any
+
+        def act(self, context: bpy.types.Context, face: bpy.types.Object, mapping: UniTalkerMapping) -> None:
+            """Of every operator: do it; UniTalkerError when it cannot be done."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -42,9 +46,6 @@ class _MappingOperator:
             self.report({"ERROR"}, f"{error.message} {error.hint}")
             return {"CANCELLED"}
         return {"FINISHED"}
-
-    def act(self, context: bpy.types.Context, face: bpy.types.Object, mapping: UniTalkerMapping) -> None:
-        raise NotImplementedError
 
 
 def face_of(context: bpy.types.Context) -> bpy.types.Object | None:

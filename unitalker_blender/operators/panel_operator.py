@@ -20,10 +20,9 @@ class PanelOperator(SteppingOperator):
         def poll_message_set(cls, message: str) -> None:
             """Of bpy.types.Operator, the other base of every operator."""
 
-    @classmethod
-    def problem(cls, context: bpy.types.Context) -> str:
-        """Of every operator: why the panel's button cannot be pressed, empty when it can."""
-        raise NotImplementedError
+        @classmethod
+        def problem(cls, context: bpy.types.Context) -> str:
+            """Of every operator: why the panel's button cannot be pressed, empty when it can."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
