@@ -102,7 +102,14 @@ def test_ctrl_c_ends_with_130_and_the_same_command_does_the_rest(
     command = [sys.executable, "-m", "backend", "batch", voices, *options]
     # A group of its own, all of which the terminal would send the signal to.
     process = subprocess.Popen(
-        command, cwd=ROOT, env=backend_environment, stderr=subprocess.PIPE, text=True, process_group=0
+        command,
+        cwd=ROOT,
+        env=backend_environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        # What a shell starts in the background ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while len(list(out.glob("*.npz"))) < 2:
