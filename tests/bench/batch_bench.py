@@ -134,7 +134,8 @@ def ray_table(folder: Path) -> Table:
 
 def on_ray(clips: Path, out: Path, jobs: int) -> float:
     options = ["--engine", "onnx", "--ray", "local", "--jobs", jobs]
-    return unitalker("batch", clips, "--out", out, *options, OMP_NUM_THREADS="1")
+    # Ray gives way to all other work unless told not to, and two workers more so than one.
+    return unitalker("batch", clips, "--out", out, *options, OMP_NUM_THREADS="1", RAY_worker_niceness="0")
 
 
 # --- what a cut changes ------------------------------------------------------------------------------------------
