@@ -69,7 +69,9 @@ class ProcessPool:
         seat.process = _CONTEXT.Process(
             target=_work, args=(theirs, seat.setup, self._stop, self._threads), name="unitalker-batch", daemon=True
         )
-        seat.process.start()
+        # Ctrl-C in a terminal reaches every process, also one that only starts; the parent says what becomes of it.
+        with _ctrl_c_ignored():
+            seat.process.start()
         theirs.close()
         seat.connection = ours
         seat.has_begun = False
@@ -147,9 +149,18 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextlib.contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """A process that is started within ignores the signal from its first moment."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _work(connection: Connection, setup: WorkerSetup, stop: Event, threads: int) -> None:
     """What a worker process does until nobody is at the other end."""
-    # Ctrl-C in a terminal reaches every process; the parent says what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Read by torch and its libraries when they are imported; what the user has set stays.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
