@@ -106,9 +106,15 @@ def test_exporting_leaves_the_scene_as_it_was(speaking_head, tmp_path) -> None:
 
 
 def test_a_second_export_replaces_the_first(speaking_head, tmp_path) -> None:
-    for _ in range(2):
-        export_scene(bpy.context.scene, tmp_path / "head.gltf")
-        export_scene(bpy.context.scene, tmp_path / "head.usdc")
+    outputs = [tmp_path / "head.gltf", tmp_path / "head.usdc"]
+    for output in outputs:
+        export_scene(bpy.context.scene, output)
+    beside = sorted(path.name for path in tmp_path.iterdir())
+    for output in outputs:
+        output.write_text("an old one")
+        export_scene(bpy.context.scene, output)
+        assert output.read_bytes() != b"an old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == beside
 
 
 def test_textures_replace_no_file_of_somebody_else(speaking_head, tmp_path) -> None:

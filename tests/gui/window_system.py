@@ -104,7 +104,7 @@ def _mirror() -> str:
             words = line.split()
             if words[:1] in (["URIs:"], ["deb"]):
                 return next(word for word in words if "://" in word)
-    return "http://deb.debian.org/debian"
+    raise NoWindowSystem(f"needs a Blender with a window: name it in {BLENDER_VARIABLE}; this Debian names no mirror")
 
 
 def _must(*command: str) -> None:

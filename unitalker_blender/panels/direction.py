@@ -11,7 +11,7 @@ from ..operators import stepping
 from ..operators.presets import direction_problem
 from ..settings.direction import EMOTIONS
 from ..translations import CONTEXT
-from .speech import SidebarPanel
+from .sidebar import SidebarPanel, SubPanel
 from .text import draw_text
 
 
@@ -116,13 +116,11 @@ class UNITALKER_PT_regions(DirectionPanel, bpy.types.Panel):  # noqa: N801
     names = ("jaw", "lips", "cheeks", "brows", "eyes")
 
 
-class UNITALKER_PT_layers(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_layers(SubPanel, bpy.types.Panel):  # noqa: N801
     """What is added to the network's motion."""
 
     bl_label = "Layers"
     bl_idname = "UNITALKER_PT_layers"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     poll = DirectionPanel.poll
 

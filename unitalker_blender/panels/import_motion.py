@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
-from ..operators import stepping
 from ..operators.import_motion import import_problem
-from .speech import SidebarPanel
+from .sidebar import SubPanel, for_settings
 from .text import draw_text
 
 
-class UNITALKER_PT_import_motion(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_import_motion(SubPanel, bpy.types.Panel):  # noqa: N801
     """The file, its sound, and the button."""
 
     bl_label = "Import"
     bl_idname = "UNITALKER_PT_import_motion"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = stepping.running() is None
+        layout = for_settings(self.layout)
         settings = context.scene.unitalker_interchange
         layout.prop(settings, "motion")
         layout.prop(settings, "motion_sound", placeholder="none")

@@ -7,9 +7,8 @@ import bpy
 from .. import backend_session
 from ..client.errors import UniTalkerError
 from ..operators.mapping import face_of
-from ..operators.stepping import running
 from ..settings.mapping import UniTalkerMapping, UniTalkerMappingRow
-from .speech import SidebarPanel
+from .sidebar import SubPanel, for_settings
 from .text import draw_text
 
 _ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "OBJECT": "EMPTY_AXIS"}
@@ -49,23 +48,18 @@ class UNITALKER_UL_mapping(bpy.types.UIList):  # noqa: N801
         return [self.bitflag_filter_item if show else 0 for show in shown], []
 
 
-class UNITALKER_PT_mapping(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_mapping(SubPanel, bpy.types.Panel):  # noqa: N801
     """What was detected, the meshes of the character, and the rows."""
 
     bl_label = "Mapping"
     bl_idname = "UNITALKER_PT_mapping"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return face_of(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = running() is None
+        layout = for_settings(self.layout)
         face = face_of(context)
         assert face is not None  # polled
         mapping = face.unitalker_mapping

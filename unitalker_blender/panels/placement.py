@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
-from ..operators import stepping
-from .speech import SidebarPanel
+from .sidebar import SubPanel, for_settings
 
 
-class UNITALKER_PT_placement(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_placement(SubPanel, bpy.types.Panel):  # noqa: N801
     """Action or NLA track, density, range."""
 
     bl_label = "Keys"
     bl_idname = "UNITALKER_PT_placement"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = stepping.running() is None
+        layout = for_settings(self.layout)
         settings = context.scene.unitalker
         layout.prop(settings, "where")
         if settings.where == "NAMED_ACTION":

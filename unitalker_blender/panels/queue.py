@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any
 
 import bpy
 
 from ..operators import stepping
-from .speech import SidebarPanel
+from .sidebar import SubPanel
 from .text import draw_text
 
 _ICONS = {"WAITING": "SORTTIME", "DONE": "CHECKMARK", "FAILED": "ERROR"}
@@ -33,13 +33,11 @@ class UNITALKER_UL_queue(bpy.types.UIList):  # noqa: N801
         layout.label(text=f"{who}: {PurePath(item.filepath).name}", icon=_ICONS[item.state], translate=False)
 
 
-class UNITALKER_PT_queue(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_queue(SubPanel, bpy.types.Panel):  # noqa: N801
     """What waits, and the button that animates it."""
 
     bl_label = "Queue"
     bl_idname = "UNITALKER_PT_queue"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from .. import animate_settings, backend_session, live_direction, presets, takes
@@ -14,15 +12,8 @@ from ..scene import rig_resolution
 from ..scene import target as targets
 from ..translations import translate
 from .quality import draw_take
+from .sidebar import SidebarPanel, SubPanel, for_settings
 from .text import draw_text
-
-
-class SidebarPanel:
-    """What all panels of the tab have in common."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "UniTalker"
 
 
 class UNITALKER_MT_presets(bpy.types.Menu):  # noqa: N801
@@ -63,19 +54,14 @@ class UNITALKER_PT_speech(SidebarPanel, bpy.types.Panel):  # noqa: N801
         _draw_backend(layout)
 
 
-class UNITALKER_PT_model(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_model(SubPanel, bpy.types.Panel):  # noqa: N801
     """Which model speaks, and what else is done."""
 
     bl_label = "Voice and Scene"
     bl_idname = "UNITALKER_PT_model"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = stepping.running() is None
+        layout = for_settings(self.layout)
         settings = context.scene.unitalker
         for name in ("model", "head", "identity"):
             layout.prop(settings, name, placeholder="default")

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import stepping
-from .speech import SidebarPanel
+from .sidebar import SidebarPanel
 
 
 class UNITALKER_UL_takes(bpy.types.UIList):  # noqa: N801

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
-from ..operators import stepping
-from .speech import SidebarPanel
+from .sidebar import SubPanel, for_settings
 
 
-class UNITALKER_PT_vertex_head(SidebarPanel, bpy.types.Panel):  # noqa: N801
+class UNITALKER_PT_vertex_head(SubPanel, bpy.types.Panel):  # noqa: N801
     """Which head, on which mesh, how exact."""
 
     bl_label = "Vertices"
     bl_idname = "UNITALKER_PT_vertex_head"
-    bl_parent_id = "UNITALKER_PT_speech"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = stepping.running() is None
+        layout = for_settings(self.layout)
         settings = context.scene.unitalker_interchange
         layout.prop(settings, "vertex_head", placeholder="first of the model")
         layout.prop(settings, "new_mesh")
