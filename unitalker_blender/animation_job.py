@@ -18,7 +18,7 @@ from .client.motion import load_motion
 from .client.protocol import Result
 from .client.session import BackendSession
 from .job import Report
-from .performance import FPS_TOLERANCE, scene_fps
+from .performance import check_frame_rate, scene_fps
 from .scene import target as targets
 from .scene.action_placement import Placement, keep_in_file
 from .scene.frame_range import extend_range
@@ -198,10 +198,5 @@ class AnimationJob:
                 f"The object '{self._options.target}' was deleted while it was being animated.",
                 "Nothing was changed.",
             )
-        if abs(scene_fps(scene) - self._fps) > FPS_TOLERANCE:
-            raise UniTalkerError(
-                "scene.frame_rate_changed",
-                f"The frame rate of the scene was changed from {self._fps:g} while '{target.name}' was being animated.",
-                "Nothing was changed. Run Animate again.",
-            )
+        check_frame_rate(scene, self._fps, target.name)
         return scene, target

@@ -32,6 +32,16 @@ def scene_fps(scene: bpy.types.Scene) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
+def check_frame_rate(scene: bpy.types.Scene, fps: float, who: str) -> None:
+    """Raises ``scene.frame_rate_changed`` unless the scene still has the rate that `who` is animated at."""
+    if abs(scene_fps(scene) - fps) > FPS_TOLERANCE:
+        raise UniTalkerError(
+            "scene.frame_rate_changed",
+            f"The frame rate of the scene was changed from {fps:g} while '{who}' was being animated.",
+            "Nothing was changed. Run Animate again.",
+        )
+
+
 def rig_of(scene: bpy.types.Scene, target: bpy.types.Object, head: str, assets: Path) -> Resolution | None:
     """How a character is driven.
 

@@ -15,7 +15,7 @@ from .client.motion import load_motion
 from .client.protocol import AnimateRequest, ComponentsRequest, Hello, ImportRequest, Result
 from .client.session import BackendSession
 from .job import Report
-from .performance import FPS_TOLERANCE, scene_fps
+from .performance import FPS_TOLERANCE, check_frame_rate, scene_fps
 from .scene import target as targets
 from .scene import vertex_motion
 from .scene.frame_range import extend_range
@@ -166,12 +166,7 @@ class VertexJob:
                 f"The object '{self._options.speech.target}' was deleted while it was being animated.",
                 "Nothing was changed.",
             )
-        if abs(scene_fps(scene) - self._fps) > FPS_TOLERANCE:
-            raise UniTalkerError(
-                "scene.frame_rate_changed",
-                f"The frame rate of the scene was changed from {self._fps:g} while the vertices were computed.",
-                "Nothing was changed. Run it again.",
-            )
+        check_frame_rate(scene, self._fps, self._options.speech.target or "a new mesh")
         return scene, target
 
 
