@@ -98,7 +98,7 @@ def evaluate_command(
     """Measure a model on held-out data; the numbers of a run go into the card of its export."""
     import torch
 
-    from training.report import evaluate, show
+    from training.evaluation import evaluate, show
 
     if split not in ("val", "test"):
         raise UniTalkerError("evaluation.split", f"There is no split {split!r}.", "Use val or test.")

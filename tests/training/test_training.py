@@ -21,8 +21,8 @@ from backend.inference import AnimateOptions, animate
 from training.checkpoint import StageName, load_checkpoint
 from training.config import Recipe
 from training.evaluate import evaluate_speech
+from training.evaluation import evaluate
 from training.export import export_run, open_run
-from training.report import evaluate
 from training.runs import Places, begin, take_up
 from training.store import Progress
 from training.trainer import CHECKPOINT, EpochReport, Observer, Trainer
