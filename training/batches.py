@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from training.store import FEATURE_RATE, Entry, Store, samples_of
+from training.store import Entry, Store, samples_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Batch:
     Attributes:
         head: annotation type of all of it.
         names: of the sequences, for messages.
-        speech: (B, F, C) features at 50 Hz, or (B, samples) waveforms when the encoder is trained too.
+        speech: (B, F, C) features, or (B, samples) waveforms when the encoder is trained too.
         is_audio: which of the two.
         lengths: valid features or samples of each sequence.
         frames: valid frames of each.
@@ -69,12 +69,17 @@ class Loader:
         store: of the training sequences.
         identities: rows of the identity table in order.
         pivot_probability: how often a sequence goes under the last row.
-        crop_seconds: longest stretch.
+        crop_seconds: longest stretch; ``None`` for whole sequences.
         from_audio: give waveforms instead of features.
     """
 
     def __init__(
-        self, store: Store, identities: tuple[str, ...], pivot_probability: float, crop_seconds: float, from_audio: bool
+        self,
+        store: Store,
+        identities: tuple[str, ...],
+        pivot_probability: float,
+        crop_seconds: float | None,
+        from_audio: bool,
     ) -> None:
         self._store = store
         self._rows = {name: row for row, name in enumerate(identities)}
@@ -85,10 +90,7 @@ class Loader:
 
     def load(self, entries: list[Entry], rng: np.random.Generator) -> Batch:
         """Crops what is too long and pads to the longest; `rng` decides on cuts and pivots."""
-        fps = entries[0].fps
-        grid = common_grid(fps)
-        longest = max(int(self._crop_seconds * fps) // grid * grid, grid)
-        cuts = [self._cut(entry, longest, grid, rng) for entry in entries]
+        cuts = [self._cut(entry, rng) for entry in entries]
         rows = [
             self._pivot if rng.random() < self._pivot_probability else self._rows[entry.identity] for entry in entries
         ]
@@ -109,23 +111,31 @@ class Loader:
             identity=torch.tensor(rows),
         )
 
-    @staticmethod
-    def _cut(entry: Entry, count: int, grid: int, rng: np.random.Generator) -> slice:
+    def _cut(self, entry: Entry, rng: np.random.Generator) -> slice:
+        if self._crop_seconds is None:
+            return slice(0, entry.frames)
+        grid = common_grid(entry.fps, entry.feature_rate)
+        count = max(int(self._crop_seconds * entry.fps) // grid * grid, grid)
         places = max(entry.frames - count, 0) // grid
         start = int(rng.integers(places + 1)) * grid
         return slice(start, min(start + count, entry.frames))
 
     def _features(self, entry: Entry, cut: slice) -> np.ndarray:
-        rate = FEATURE_RATE / entry.fps
-        return self._store.features(entry)[round(cut.start * rate) : round(cut.stop * rate)]
+        features = self._store.features(entry)
+        rate = entry.feature_rate / entry.fps
+        # The last features of a sound belong to its last frame, also where they are one more or less than its share.
+        end = len(features) if cut.stop == entry.frames else round(cut.stop * rate)
+        return features[round(cut.start * rate) : end]
 
     def _sound(self, entry: Entry, cut: slice) -> np.ndarray:
-        return self._store.audio(entry)[samples_of(cut.start, entry.fps) : samples_of(cut.stop, entry.fps), None]
+        sound = self._store.audio(entry)
+        end = len(sound) if cut.stop == entry.frames else samples_of(cut.stop, entry.fps)
+        return sound[samples_of(cut.start, entry.fps) : end, None]
 
 
-def common_grid(fps: float) -> int:
-    """Frames between two moments that are on the frame grid and on that of the features: 1 at 25 fps, 3 at 30."""
-    return Fraction(fps / FEATURE_RATE).limit_denominator(1000).numerator
+def common_grid(fps: float, feature_rate: float) -> int:
+    """Frames between two moments on both the grid of frames and that of features: at 50 Hz 1 for 25 fps, 3 for 30."""
+    return Fraction(fps / feature_rate).limit_denominator(1000).numerator
 
 
 def _padded(parts: list[np.ndarray]) -> Tensor:

@@ -86,6 +86,8 @@ class Head(_Section):
 class Joining(_Section):
     """Clips are joined to long sequences: a model that only sees 3 s clips fails on long sounds.
 
+    ``joining: null`` leaves clips as they are, as the paper does.
+
     Attributes:
         seconds: shortest and longest sequence; the longest must fit the encoder's window (Whisper: 30 s).
         leading_silence: seconds of silence in front, drawn uniformly.
@@ -235,7 +237,7 @@ class Recipe(_Section):
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
         heads: by annotation type; the first is the model's default.
-        joining: see `Joining`.
+        joining: see `Joining`; ``null`` makes each clip a sequence of its own, as in the paper.
         augmentation: see `Augmentation`.
         silence: see `Silence`.
         loss: see `Loss`.
@@ -256,7 +258,7 @@ class Recipe(_Section):
     encoder: Encoder
     decoder: DecoderSpec = DecoderSpec()
     heads: dict[str, Head]
-    joining: Joining = Joining()
+    joining: Joining | None = Joining()
     augmentation: Augmentation = Augmentation()
     silence: Silence = Silence()
     loss: Loss = Loss()
@@ -273,8 +275,6 @@ class Recipe(_Section):
             raise ValueError("two data sets have the same name")
         if not self.heads:
             raise ValueError("at least one head is needed")
-        if self.decoder.interpolate_position == 0:
-            raise ValueError("features are stored at 50 Hz, so the frequency adaptor cannot sit before the encoder")
         return self
 
 

@@ -89,7 +89,7 @@ def linear_floor(training: Store, validation: Store, model: UniTalker) -> Predic
     }
 
     def predict(sequence: Sequence) -> dict[str, np.ndarray]:
-        features = _encode(model, sequence.audio)[0].cpu().numpy()
+        features = _encode(model, sequence)[0].cpu().numpy()
         return {LINEAR: heads[sequence.annotation.type_name].predict(features, len(sequence.target))}
 
     return predict
@@ -136,15 +136,15 @@ def phones_beside(folder: Path, extra: Path | None) -> dict[str, list[Phone]]:
 
 
 @torch.inference_mode()
-def _encode(model: UniTalker, audio: np.ndarray) -> Tensor:
+def _encode(model: UniTalker, sequence: Sequence) -> Tensor:
     device = next(model.parameters()).device
-    return model.encode(torch.from_numpy(audio)[None].to(device))
+    return model.encode(torch.from_numpy(sequence.audio)[None].to(device), frame_count=len(sequence.target))
 
 
 @torch.inference_mode()
 def _model_predictions(bundle: Bundle, sequence: Sequence) -> dict[str, np.ndarray]:
     model, spec = bundle.model, bundle.manifest.spec
-    features = _encode(model, sequence.audio)
+    features = _encode(model, sequence)
     rows = {OWN: spec.identities.index(sequence.identity)}
     if spec.has_pivot:
         rows[PIVOT] = len(spec.identities) - 1

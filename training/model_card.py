@@ -48,12 +48,21 @@ def _training(recipe: Recipe) -> str:
             f"identity embedding of {recipe.decoder.identity_width}.",
             f"- {warm_up.epochs} epochs of decoder warm-up with a frozen encoder, {joint_text}, "
             f"pivot probability {recipe.pivot_probability:g}.",
-            f"- Clips joined to {recipe.joining.seconds[0]:g} to {recipe.joining.seconds[1]:g} s"
-            f"{', silence faded to rest' if recipe.silence.to_rest else ''}, "
-            "sound augmented in speed, level, room, tilt and noise.",
+            f"- {_sequences(recipe)}.",
             "- The whole recipe is in `model.json` under `provenance`.",
         ]
     )
+
+
+def _sequences(recipe: Recipe) -> str:
+    """What was done to the clips."""
+    joining = recipe.joining
+    parts = ["Clips as they are" if joining is None else "Clips joined to {:g} to {:g} s".format(*joining.seconds)]
+    if recipe.silence.to_rest:
+        parts.append("silence faded to rest")
+    if any(data.augmented_passes for data in recipe.data):
+        parts.append("sound augmented in speed, level, room, tilt and noise")
+    return ", ".join(parts)
 
 
 def _data(recipe: Recipe) -> str:

@@ -178,7 +178,10 @@ def store_for(
     parts = {"data", "encoder", "joining", "augmentation", "silence", "seed"}
     inputs = recipe.model_dump_json(include=parts, exclude={"data": {"__all__": {"credit"}}, "encoder": {"credit"}})
     mouth = ",".join(recipe.loss.mouth_prefixes)
-    folder = places.cache / f"{name}-{fingerprint(inputs, mouth, str(places.data_root.resolve()))}"
+    root = str(places.data_root.resolve())
+    # Only in front of the encoder's transformer does the adaptor change the features.
+    position = ["adaptor at 0"] if recipe.decoder.interpolate_position == 0 else []
+    folder = places.cache / f"{name}-{fingerprint(inputs, mouth, root, *position)}"
     if (folder / "index.json").is_file():
         return Store(folder)
     return build_store(folder, sequences(), model.to(device), device, progress)

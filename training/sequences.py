@@ -1,13 +1,14 @@
-"""Short clips joined to long sequences, the form in which the model is trained and tested.
+"""Clips as sequences, the form in which the model is trained and tested: each by itself, or joined to long ones.
 
-A model that has only seen 3 s clips does badly on long sounds, whose features differ. Clips of one person are put
-one after the other in random order with silence in front and between; in silence the target is rest.
+The paper trains on clips as they are. A model that has only seen 3 s clips does badly on long sounds, whose features
+differ; then clips of one person are put one after the other in random order with silence in front and between. In
+silence the target is rest.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,6 +35,7 @@ class Sequence:
         target: float32 (T, D), displacement from rest.
         identity: whose.
         annotation: what the channels are.
+        repeats: how often an epoch uses it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Sequence:
     target: np.ndarray
     identity: str
     annotation: Annotation
+    repeats: int = 1
 
 
 def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
@@ -50,35 +53,65 @@ def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
     The same recipe gives the same sequences.
     """
     for index, settings in enumerate(recipe.data):
-        clips = [_rest_in_silence(clip, recipe) for clip in corpus.clips(settings.name, "train")]
-        by_person: dict[str, list[Clip]] = defaultdict(list)
-        for clip in clips:
-            by_person[clip.identity].append(clip)
+        clips = (_rest_in_silence(clip, recipe) for clip in corpus.clips(settings.name, "train"))
         clean = corpus.clean_passes(settings.name)
-        for number in range(clean + settings.augmented_passes):
+        passes = range(clean + settings.augmented_passes)
+        chances = [np.random.default_rng([recipe.seed, index, number]) for number in passes]
+        if recipe.joining is None:
+            for clip in clips:
+                if clean:
+                    yield alone(clip, settings.name, repeats=clean)
+                for rng in chances[clean:]:
+                    yield alone(clip, settings.name, recipe.augmentation, rng)
+            continue
+        people = _by_person(clips)
+        for number, rng in enumerate(chances):
             augmentation = None if number < clean else recipe.augmentation
-            rng = np.random.default_rng([recipe.seed, index, number])
-            for own in by_person.values():
+            for own in people:
                 yield from join(own, settings.name, recipe.joining, augmentation, rng)
 
 
 def evaluation_sequences(corpus: Corpus, recipe: Recipe, split: Split) -> Iterator[Sequence]:
-    """The clips of a split in their order, joined without silence or augmentation; targets as measured.
+    """The clips of a split in their order, as they are or joined without silence or augmentation; targets as measured.
 
     Data sets without this split take no part.
     """
-    middle = sum(recipe.joining.seconds) / 2
-    plain = recipe.joining.model_copy(
-        update={"seconds": (middle, middle), "leading_probability": 0.0, "gap_probability": 0.0}
-    )
+    plain = None if recipe.joining is None else _without_chance(recipe.joining)
     for settings in recipe.data:
         if not corpus.has_split(settings.name, split):
             continue
-        by_person: dict[str, list[Clip]] = defaultdict(list)
-        for clip in corpus.clips(settings.name, split):
-            by_person[clip.identity].append(clip)
-        for own in by_person.values():
+        clips = corpus.clips(settings.name, split)
+        if plain is None:
+            for clip in clips:
+                yield alone(clip, settings.name)
+            continue
+        for own in _by_person(clips):
             yield from join(own, settings.name, plain, None, None)
+
+
+def alone(
+    clip: Clip,
+    data_set: str,
+    augmentation: Augmentation | None = None,
+    rng: np.random.Generator | None = None,
+    repeats: int = 1,
+) -> Sequence:
+    """A clip as a sequence of its own.
+
+    Args:
+        clip: which.
+        data_set: name in the recipe.
+        augmentation: ``None`` leaves sound and motion as they are.
+        rng: of the augmentation.
+        repeats: how often an epoch uses it.
+    """
+    audio, motion = clip.audio, clip.motion
+    if augmentation is not None:
+        rng = rng or np.random.default_rng(0)
+        speed = rng.uniform(*augmentation.speed) * _jitter(augmentation, rng)
+        audio, motion = change_speed(audio, motion, speed, clip.fps)
+        audio = colour(audio * np.float32(rng.uniform(*augmentation.clip_gain)), augmentation, rng)
+    return Sequence(f"{data_set}: {clip.name}", data_set, audio, motion, clip.identity, clip.annotation, repeats)
 
 
 def join(
@@ -130,8 +163,7 @@ def _layouts(
 ) -> Iterator[_Layout]:
     layout = _begin(joining, augmentation, rng)
     for clip in clips:
-        jitter = augmentation.clip_speed if augmentation else 0.0
-        change = 1 + rng.uniform(-jitter, jitter)
+        change = _jitter(augmentation, rng)
         seconds = len(clip.motion) / clip.fps
         if layout.has_clips and layout.seconds + seconds / (layout.speed * change) > layout.limit:
             yield layout
@@ -143,6 +175,25 @@ def _layouts(
             layout.add_silence(rng.uniform(*joining.gap))
     if layout.has_clips:
         yield layout
+
+
+def _jitter(augmentation: Augmentation | None, rng: np.random.Generator) -> float:
+    """Speed of one clip among those of its sequence."""
+    widest = augmentation.clip_speed if augmentation else 0.0
+    return 1 + rng.uniform(-widest, widest)
+
+
+def _by_person(clips: Iterable[Clip]) -> list[list[Clip]]:
+    people: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        people[clip.identity].append(clip)
+    return list(people.values())
+
+
+def _without_chance(joining: Joining) -> Joining:
+    """Sequences of one length and no silences."""
+    middle = sum(joining.seconds) / 2
+    return joining.model_copy(update={"seconds": (middle, middle), "leading_probability": 0.0, "gap_probability": 0.0})
 
 
 def _begin(joining: Joining, augmentation: Augmentation | None, rng: np.random.Generator) -> _Layout:

@@ -19,10 +19,10 @@ import torch
 
 from backend.audio import SAMPLE_RATE
 from backend.errors import UniTalkerError
+from backend.model.encoder import FEATURE_RATE
 from backend.model.unitalker import UniTalker
 from training.sequences import Sequence
 
-FEATURE_RATE = 50
 _INT16 = 32767
 
 Progress = Callable[[int, str], None]
@@ -40,6 +40,8 @@ class Entry:
         identity: name.
         fps: of the target.
         frames: of the target.
+        feature_rate: of the features, Hz: 50, or `fps` when the frequency adaptor sits before the encoder's
+            transformer (position 0).
     """
 
     file: str
@@ -49,6 +51,7 @@ class Entry:
     identity: str
     fps: float
     frames: int
+    feature_rate: float = FEATURE_RATE
 
 
 class Store:
@@ -64,7 +67,7 @@ class Store:
         self.entries = [Entry(**entry) for entry in content]
 
     def features(self, entry: Entry) -> np.ndarray:
-        """float16 (F, C) at 50 Hz, memory-mapped."""
+        """float16 (F, C) at the entry's feature rate, memory-mapped."""
         return self._load(entry, "features")
 
     def target(self, entry: Entry) -> np.ndarray:
@@ -111,7 +114,7 @@ def build_store(
         entries = []
         model.eval()
         for number, sequence in enumerate(sequences):
-            entries.append(_write(partial, f"{number:05d}", sequence, model, device))
+            entries += [_write(partial, f"{number:05d}", sequence, model, device)] * sequence.repeats
             progress(number + 1, sequence.name)
         (partial / "index.json").write_text(json.dumps([asdict(entry) for entry in entries]), encoding="utf-8")
         partial.replace(folder)
@@ -123,7 +126,8 @@ def build_store(
 @torch.inference_mode()
 def _write(folder: Path, file: str, sequence: Sequence, model: UniTalker, device: torch.device) -> Entry:
     waveform = torch.from_numpy(sequence.audio)[None].to(device)
-    features = model.encode(waveform)[0].cpu().numpy()
+    at_motion_rate = model.spec.decoder.interpolate_position == 0
+    features = model.encode(waveform, frame_count=len(sequence.target))[0].cpu().numpy()
     if not (np.isfinite(features).all() and np.isfinite(sequence.target).all()):
         raise UniTalkerError(
             "training.not_finite", f"Encoding gave numbers that are not finite in {sequence.name}.", "Check its sound."
@@ -139,6 +143,7 @@ def _write(folder: Path, file: str, sequence: Sequence, model: UniTalker, device
         identity=sequence.identity,
         fps=sequence.annotation.fps,
         frames=len(sequence.target),
+        feature_rate=sequence.annotation.fps if at_motion_rate else FEATURE_RATE,
     )
 
 

@@ -148,7 +148,9 @@ class Trainer:
     def _fit_epoch(self, position: Position, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
         started = time.monotonic()
         order = epoch_order(self._material.training.entries, stage.batch, self._rng(position, -1))
-        loader = self._loader(self._material.training, stage, position.stage, self._recipe.pivot_probability)
+        loader = self._loader(
+            self._material.training, stage.crop_seconds, position.stage, self._recipe.pivot_probability
+        )
         sums: dict[str, list[float]] = defaultdict(list)
         self._model.train()
         for number in range(position.batch, len(order)):
@@ -166,7 +168,7 @@ class Trainer:
                 stage=position.stage,
                 epoch=position.epoch,
                 training={head: float(np.mean(values)) for head, values in sums.items()},
-                validation=self._validate(stage, position.stage),
+                validation=self._validate(position.stage),
                 seconds=time.monotonic() - started,
             )
         )
@@ -191,15 +193,17 @@ class Trainer:
         features, counts = batch.speech, batch.lengths
         if batch.is_audio:
             # One by one: how many features a sound gives is the encoder's affair.
-            parts = [self._model.encode(sound[None, :n])[0] for sound, n in zip(features, counts, strict=True)]
+            parts = [
+                self._model.encode(sound[None, :length], frame_count=frames)[0]
+                for sound, length, frames in zip(features, counts, batch.frames, strict=True)
+            ]
             features, counts = pad_sequence(parts, batch_first=True), tuple(len(part) for part in parts)
         prediction = self._model.decode(features, batch.frames, batch.identity, batch.head, counts)
         return self._losses[batch.head](prediction, batch.target, batch.mask)
 
     @torch.inference_mode()
-    def _validate(self, stage: Stage, name: StageName) -> dict[str, float]:
-        whole = stage.model_copy(update={"crop_seconds": self._recipe.joining.seconds[1]})
-        loader = self._loader(self._material.validation, whole, name, pivot_probability=0.0)
+    def _validate(self, name: StageName) -> dict[str, float]:
+        loader = self._loader(self._material.validation, None, name, pivot_probability=0.0)
         sums: dict[str, list[float]] = defaultdict(list)
         self._model.eval()
         for entry in self._material.validation.entries:
@@ -207,9 +211,9 @@ class Trainer:
             sums[entry.head].append(float(self._loss(batch)))
         return {head: float(np.mean(values)) for head, values in sums.items()}
 
-    def _loader(self, store: Store, stage: Stage, name: StageName, pivot_probability: float) -> Loader:
+    def _loader(self, store: Store, crop_seconds: float | None, name: StageName, pivot_probability: float) -> Loader:
         identities = self._material.spec.identities
-        return Loader(store, identities, pivot_probability, stage.crop_seconds, from_audio=name == "joint")
+        return Loader(store, identities, pivot_probability, crop_seconds, from_audio=name == "joint")
 
     def _stage(self, name: StageName) -> Stage:
         return self._recipe.warm_up if name == "warm_up" else self._recipe.joint

@@ -129,5 +129,5 @@ def test_digital_silence_is_quiet_throughout() -> None:
 
 @pytest.mark.parametrize(("fps", "grid"), [(25.0, 1), (30.0, 3), (50.0, 1)])
 def test_crops_begin_on_a_feature(fps: float, grid: int) -> None:
-    assert common_grid(fps) == grid
+    assert common_grid(fps, 50) == grid
     assert (grid * 50 / fps) % 1 == 0

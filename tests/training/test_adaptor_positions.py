@@ -1,0 +1,114 @@
+"""The frequency adaptor before the encoder's transformer, after it and after the decoder; clips as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.audio import read_audio
+from backend.engines.torch_engine import TorchEngine
+from backend.inference import AnimateOptions, animate
+from training.batches import Loader
+from training.config import Recipe
+from training.datasets.corpus import Corpus
+from training.export import open_run
+from training.report import evaluate
+from training.runs import Places, begin
+from training.sequences import evaluation_sequences, training_sequences
+from training.store import Progress
+from training.trainer import EpochReport, Observer, Trainer
+
+CPU = torch.device("cpu")
+
+
+def silent(_name: str) -> Progress:
+    return lambda _done, _what: None
+
+
+class Recorder(Observer):
+    def __init__(self) -> None:
+        self.epochs: list[EpochReport] = []
+
+    def epoch(self, report: EpochReport) -> None:
+        self.epochs.append(report)
+
+
+def as_the_paper(recipe: Recipe, kind: str, position: int) -> Recipe:
+    """Clips as they are; every head trained for two epochs, one of them with the encoder."""
+    decoder = recipe.decoder.model_copy(update={"kind": kind, "interpolate_position": position})
+    warm_up = recipe.warm_up.model_copy(update={"epochs": 3})
+    return recipe.model_copy(update={"decoder": decoder, "joining": None, "warm_up": warm_up})
+
+
+@pytest.mark.parametrize("kind", ["tcn", "transformer"])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_every_position_trains_with_every_decoder_and_animates(
+    kind: str, position: int, tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    recipe, recorder = as_the_paper(tiny_recipe, kind, position), Recorder()
+    material = begin(recipe, tmp_path / "run", Places(tiny_data, tmp_path / "cache"), CPU, silent)
+    Trainer(material, tmp_path / "run", CPU, recorder).fit()
+    assert [report.stage for report in recorder.epochs] == ["warm_up"] * 3 + ["joint"]
+    for head in ("tiny_weight", "tiny_vertices"):
+        assert recorder.epochs[-1].training[head] < recorder.epochs[0].training[head]
+    motion = animate(
+        TorchEngine(open_run(tmp_path / "run", CPU)[0]),
+        read_audio(tiny_data / "weights/clips/w0.flac"),
+        AnimateOptions(head="tiny_weight"),
+    )
+    assert motion.values.shape == (60, 7)
+    assert {row.system for row in evaluate(tmp_path / "run", None, "val", None, None, True, CPU).rows} == {
+        "own identity",
+        "pivot",
+        "linear head",
+    }
+
+
+def test_features_before_the_encoder_have_the_rate_of_their_head(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    recipe = as_the_paper(tiny_recipe, "tcn", 0)
+    material = begin(recipe, tmp_path / "run", Places(tiny_data, tmp_path / "cache"), CPU, silent)
+    for entry in material.training.entries:
+        assert entry.feature_rate == {"tiny_weight": 25, "tiny_vertices": 30}[entry.head]
+        assert len(material.training.features(entry)) == entry.frames
+    loader = Loader(material.training, material.spec.identities, 0.1, 1.5, from_audio=False)
+    batch = loader.load(material.training.of_head("tiny_vertices")[:2], np.random.default_rng(0))
+    assert batch.lengths == batch.frames == (45, 45)
+
+
+def test_features_are_not_shared_between_positions_0_and_1(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    places = Places(tiny_data, tmp_path / "cache")
+    stores = [
+        begin(as_the_paper(tiny_recipe, "tcn", position), tmp_path / str(position), places, CPU, silent).training
+        for position in (0, 1, 2)
+    ]
+    assert stores[0].folder != stores[1].folder == stores[2].folder
+
+
+def test_without_joining_every_clip_is_a_sequence_of_its_own(tiny_recipe: Recipe, tiny_data: Path) -> None:
+    recipe = as_the_paper(tiny_recipe, "tcn", 1)
+    corpus = Corpus(recipe, tiny_data)
+    clips = {f"M: {clip.name}": clip for clip in corpus.clips("M", "train")}
+    for sequence in (*training_sequences(corpus, recipe), *evaluation_sequences(corpus, recipe, "val")):
+        if sequence.data_set == "M":
+            np.testing.assert_array_equal(sequence.audio, clips[sequence.name].audio)
+            np.testing.assert_array_equal(sequence.target, clips[sequence.name].motion)
+    names = [sequence.name for sequence in training_sequences(corpus, recipe)]
+    # Plain once, augmented once.
+    assert sorted(names) == sorted([f"W: w{n}" for n in range(8)] * 2 + list(clips))
+
+
+def test_passes_without_augmentation_are_stored_once(tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path) -> None:
+    data = tuple(
+        settings.model_copy(update={"clean_passes": 5, "augmented_passes": 0}) for settings in tiny_recipe.data
+    )
+    recipe = as_the_paper(tiny_recipe, "tcn", 1).model_copy(update={"data": data})
+    store = begin(recipe, tmp_path / "run", Places(tiny_data, tmp_path / "cache"), CPU, silent).training
+    assert len(store.entries) == 5 * (8 + 4)
+    assert len(list(store.folder.glob("*.features.npy"))) == 8 + 4
