@@ -14,8 +14,8 @@ from backend.inference import AnimateOptions, animate
 from training.batches import Loader
 from training.config import Recipe
 from training.datasets.corpus import Corpus
+from training.evaluation import evaluate
 from training.export import open_run
-from training.report import evaluate
 from training.runs import Places, begin
 from training.sequences import evaluation_sequences, training_sequences
 from training.store import Progress
