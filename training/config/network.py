@@ -1,0 +1,42 @@
+"""Sections on the network: its speech encoder and its heads; its decoder is `backend.model.spec.DecoderSpec`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from training.config.section import Section
+
+
+class Encoder(Section):
+    """The speech encoder.
+
+    Attributes:
+        source: a safetensors file that ``unitalker train encoder`` wrote, relative to the data root or absolute,
+            or the names of installed packages that carry a CTranslate2 Whisper model.
+        layers: transformer layers kept. Early layers know phones and carry over to other voices, late ones know
+            words; three was best in the study behind the bundled model. Fewer is faster.
+        final_layer_norm: whether Whisper's last LayerNorm follows; only right when no layer was cut.
+        credit: who made the weights, and their licence, for the model card.
+    """
+
+    source: tuple[str, ...]
+    layers: int = Field(default=3, ge=1)
+    final_layer_norm: bool = False
+    credit: str = ""
+
+
+class Head(Section):
+    """One annotation type.
+
+    Attributes:
+        title: what people read in the list of heads.
+        components: PCA components the head predicts; only for vertices, and needed there for dense meshes. Raise
+            if the explained variance in the log is below 0.98.
+        loss_weight: of this head beside the others; lower it if an auxiliary head costs the main one accuracy.
+        layers: linear layers of the head.
+    """
+
+    title: str
+    components: int | None = Field(default=None, gt=0)
+    loss_weight: float = Field(default=1.0, gt=0)
+    layers: int = Field(default=1, ge=1)
