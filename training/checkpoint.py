@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from backend.errors import UniTalkerError
 from backend.model.spec import ModelSpec
 from training.config import Recipe
+from training.observer import EpochReport, StageName
+from training.tally import Tally
 
-StageName = Literal["warm_up", "joint"]
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Checkpoint:
         model: state dict.
         optimiser: its state dict; empty at the beginning of a stage.
         random: torch's generator states by device.
+        tally: of the epoch's steps so far.
+        history: reports of all epochs so far.
     """
 
     recipe: Recipe
@@ -54,6 +57,8 @@ class Checkpoint:
     model: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     random: dict[str, torch.Tensor]
+    tally: Tally = field(default_factory=Tally)
+    history: tuple[EpochReport, ...] = ()
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -66,6 +71,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "model": checkpoint.model,
         "optimiser": checkpoint.optimiser,
         "random": checkpoint.random,
+        "tally": asdict(checkpoint.tally),
+        "history": [asdict(report) for report in checkpoint.history],
     }
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
@@ -94,6 +101,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             model=content["model"],
             optimiser=content["optimiser"],
             random=content["random"],
+            tally=Tally(**content["tally"]),
+            history=tuple(EpochReport(**report) for report in content["history"]),
         )
     except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError, EOFError) as error:
         raise UniTalkerError(

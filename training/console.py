@@ -12,9 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from training.checkpoint import StageName
+from training.observer import EpochReport, History, Observer, StepReport
 from training.store import Progress as ReportProgress
-from training.trainer import EpochReport, Observer
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -43,12 +42,19 @@ class TrainingConsole(Observer):
 
         return report
 
-    def step(self, stage: StageName, done: int, steps: int, loss: float) -> None:
-        self._advance(stage, done, steps, f"loss {loss:.3f}")
+    def begin(self, history: History) -> None:
+        """Each epoch stands in the log once, also where a process ended between an epoch and its line."""
+        self._log.write_text("".join(map(_line, history.epochs)), encoding="utf-8")
+
+    def step(self, report: StepReport) -> None:
+        self._advance(report.stage, report.done, report.steps, f"loss {report.loss:.3f}")
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
 
     def epoch(self, report: EpochReport) -> None:
         with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(report)) + "\n")
+            file.write(_line(report))
         losses = ", ".join(
             f"{head} {value:.3f} (validation {report.validation.get(head, float('nan')):.3f})"
             for head, value in report.training.items()
@@ -66,6 +72,10 @@ class TrainingConsole(Observer):
             self._spoken = time.monotonic()
             of = "" if total is None else f" of {total}"
             self._console.print(f"{name}: {done}{of}, {what[:80]}", markup=False, highlight=False)
+
+
+def _line(report: EpochReport) -> str:
+    return json.dumps(asdict(report)) + "\n"
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from training.config import JointStage, Optimiser, Stage
 
 ENCODER_PREFIX = "audio_encoder."
 TEMPLATE_PREFIX = "template_dict."
+PLAIN_GROUP = 0
+"""Parameter group of the decoder, and of the heads without a rate of their own."""
 _WEIGHT_DEVIATION = 0.1
 """Typical standard deviation of a blendshape weight, the unit for which learning rates are given."""
 _WARM_UP_SHARE = 0.1
@@ -50,12 +52,12 @@ def make_optimiser(model: UniTalker, stage: Stage) -> torch.optim.Optimizer:
         parameter.requires_grad_(name in trained)
     settings = stage.optimiser
     scales = {f"out_head_dict.{head}.": _output_scale(pca) for head, pca in model.pca_layer_dict.items()}
-    groups = [
+    plain = [name for name in trained if not name.startswith((ENCODER_PREFIX, *scales))]
+    groups = [_group(model, plain, settings.learning_rate)]
+    groups += [
         _group(model, [name for name in trained if name.startswith(prefix)], settings.learning_rate * scale)
         for prefix, scale in scales.items()
     ]
-    plain = [name for name in trained if not name.startswith((ENCODER_PREFIX, *scales))]
-    groups.append(_group(model, plain, settings.learning_rate))
     if isinstance(stage, JointStage):
         encoder = [name for name in trained if name.startswith(ENCODER_PREFIX)]
         groups.append(_group(model, encoder, stage.encoder_learning_rate))

@@ -24,47 +24,19 @@ from training.batches import Batch, Loader, epoch_order
 from training.checkpoint import (
     Checkpoint,
     Position,
-    StageName,
     random_state,
     restore_random_state,
     save_checkpoint,
 )
 from training.config import Recipe, Stage
 from training.losses import SumOf
-from training.schedule import make_optimiser, rate_factor, set_rate
-from training.store import Store
+from training.observer import EpochReport, History, Observer, StageName, StepReport
+from training.schedule import PLAIN_GROUP, make_optimiser, rate_factor, set_rate
+from training.store import Entry, Store
+from training.tally import Tally
 
 CHECKPOINT = "checkpoint.pt"
 _STAGES: tuple[StageName, ...] = ("warm_up", "joint")
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What an epoch brought.
-
-    Attributes:
-        stage: ``warm_up`` or ``joint``.
-        epoch: from 0.
-        training: mean loss by head.
-        validation: the same on the validation sequences, without dropout.
-        seconds: of this process in this epoch.
-    """
-
-    stage: StageName
-    epoch: int
-    training: dict[str, float]
-    validation: dict[str, float]
-    seconds: float
-
-
-class Observer:
-    """Is told how a training goes; does nothing by itself."""
-
-    def step(self, stage: StageName, done: int, steps: int, loss: float) -> None:
-        """After each step: steps done in the stage, of how many, and the loss."""
-
-    def epoch(self, report: EpochReport) -> None:
-        """After each epoch."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +83,8 @@ class Trainer:
         self._device = device
         self._observer = observer or Observer()
         self._saved = time.monotonic()
+        self._tally = Tally()
+        self._history: list[EpochReport] = []
 
     def fit(self, resumed: Checkpoint | None = None) -> None:
         """Trains to the end, from the beginning or from where `resumed` stands.
@@ -125,6 +99,8 @@ class Trainer:
         else:
             position = resumed.position
             self._model.load_state_dict(resumed.model)
+            self._tally, self._history = resumed.tally, list(resumed.history)
+        self._observer.begin(History(tuple(self._history), position.stage, self._steps_done(position)))
         for name in _STAGES[_STAGES.index(position.stage) :]:
             if position.stage != name:
                 position = Position(stage=name)
@@ -146,32 +122,55 @@ class Trainer:
         return replace(position, epoch=stage.epochs, batch=0)
 
     def _fit_epoch(self, position: Position, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
-        started = time.monotonic()
-        order = epoch_order(self._material.training.entries, stage.batch, self._rng(position, -1))
+        order = self._order(position, stage)
+        steps = stage.epochs * len(order)
         loader = self._loader(
             self._material.training, stage.crop_seconds, position.stage, self._recipe.pivot_probability
         )
-        sums: dict[str, list[float]] = defaultdict(list)
         self._model.train()
         for number in range(position.batch, len(order)):
+            started = time.monotonic()
             batch = loader.load(order[number], self._rng(position, number)).to(self._device)
+            loaded = time.monotonic()
             done = position.epoch * len(order) + number
-            set_rate(optimiser, rate_factor(done, stage.epochs * len(order), stage.optimiser))
+            set_rate(optimiser, rate_factor(done, steps, stage.optimiser))
             loss = self._step(batch, optimiser, stage, done)
-            sums[batch.head].append(loss)
-            self._observer.step(position.stage, done + 1, stage.epochs * len(order), loss)
+            self._tally.add(batch.head, loss, time.monotonic() - started, loaded - started)
+            rate = _learning_rate(optimiser)
+            self._observer.step(StepReport(position.stage, position.epoch, done + 1, steps, batch.head, loss, rate))
             if time.monotonic() - self._saved > 60 * self._recipe.checkpoint_minutes:
                 self._save(replace(position, batch=number + 1), optimiser)
+        report = self._report(position, (position.epoch + 1) * len(order), _learning_rate(optimiser))
+        self._history.append(report)
+        self._tally = Tally()
         self._save(replace(position, epoch=position.epoch + 1, batch=0), optimiser)
-        self._observer.epoch(
-            EpochReport(
-                stage=position.stage,
-                epoch=position.epoch,
-                training={head: float(np.mean(values)) for head, values in sums.items()},
-                validation=self._validate(position.stage),
-                seconds=time.monotonic() - started,
-            )
+        self._observer.epoch(report)
+
+    def _report(self, position: Position, steps: int, rate: float) -> EpochReport:
+        started = time.monotonic()
+        validation = self._validate(position.stage)
+        metric = float(np.mean(list(validation.values()))) if validation else None
+        earlier = [report.metric for report in self._history if report.stage == position.stage]
+        return EpochReport(
+            stage=position.stage,
+            epoch=position.epoch,
+            training=self._tally.means,
+            validation=validation,
+            seconds=self._tally.seconds + time.monotonic() - started,
+            steps=steps,
+            learning_rate=rate,
+            steps_per_second=self._tally.steps_per_second,
+            loading_share=self._tally.loading_share,
+            metric=metric,
+            best=metric is not None and all(other is None or metric < other for other in earlier),
         )
+
+    def _order(self, position: Position, stage: Stage) -> list[list[Entry]]:
+        return epoch_order(self._material.training.entries, stage.batch, self._rng(position, -1))
+
+    def _steps_done(self, position: Position) -> int:
+        """Steps before a position in its stage."""
+        return position.epoch * len(self._order(position, self._stage(position.stage))) + position.batch
 
     def _step(self, batch: Batch, optimiser: torch.optim.Optimizer, stage: Stage, done: int) -> float:
         loss = self._loss(batch)
@@ -231,7 +230,14 @@ class Trainer:
                 model=self._model.state_dict(),
                 optimiser={} if optimiser is None else optimiser.state_dict(),
                 random=random_state(),
+                tally=self._tally,
+                history=tuple(self._history),
             ),
             self._path,
         )
         self._saved = time.monotonic()
+
+
+def _learning_rate(optimiser: torch.optim.Optimizer) -> float:
+    """Of decoder and heads without a rate of their own."""
+    return float(optimiser.param_groups[PLAIN_GROUP]["lr"])

@@ -18,14 +18,15 @@ from backend.bundle import load_bundle
 from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
 from backend.inference import AnimateOptions, animate
-from training.checkpoint import StageName, load_checkpoint
+from training.checkpoint import load_checkpoint
 from training.config import Recipe
 from training.evaluate import evaluate_speech
 from training.evaluation import evaluate
 from training.export import export_run, open_run
+from training.observer import EpochReport, Observer, StepReport
 from training.runs import Places, begin, take_up
 from training.store import Progress
-from training.trainer import CHECKPOINT, EpochReport, Observer, Trainer
+from training.trainer import CHECKPOINT, Trainer
 
 CPU = torch.device("cpu")
 
@@ -52,7 +53,7 @@ class InterruptAt(Observer):
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def step(self, stage: StageName, done: int, steps: int, loss: float) -> None:
+    def step(self, report: StepReport) -> None:
         self.left -= 1
         if not self.left:
             raise InterruptionError
@@ -99,6 +100,10 @@ def test_an_interrupted_training_ends_in_the_same_weights(
     material, checkpoint = take_up(tmp_path, CPU, silent)
     Trainer(material, tmp_path, CPU).fit(checkpoint)
     assert_same_weights(tmp_path, trained[0])
+    resumed, whole = load_checkpoint(tmp_path / CHECKPOINT).history, trained[1].epochs
+    assert [(report.training, report.validation) for report in resumed] == [
+        (report.training, report.validation) for report in whole
+    ]
 
 
 def test_a_killed_training_ends_in_the_same_weights(
@@ -111,7 +116,8 @@ import torch, yaml
 from training.checkpoint import load_checkpoint
 from training.config import load_recipe
 from training.runs import Places, begin
-from training.trainer import Observer, Trainer
+from training.observer import Observer
+from training.trainer import Trainer
 
 class KillAt(Observer):
     left = 9
