@@ -22,11 +22,12 @@ from backend.model.spec import EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import Recipe
+from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
 from training.objective import losses_by_head
 from training.pca import PcaBasis, fit_pca
-from training.sequences import Sequence, evaluation_sequences, training_sequences
+from training.sequences import Sequence, has_chance, sequence_seed, split_sequences, training_sequences
 from training.store import Progress, Store, build_store, fingerprint
 from training.trainer import CHECKPOINT, Material
 from training.whisper_source import WhisperEncoderWeights, load_encoder
@@ -157,6 +158,7 @@ def model_spec(recipe: Recipe, corpus: Corpus, encoder: WhisperEncoderWeights, b
 
 def store_for(
     sequences: Callable[[], Iterable[Sequence]],
+    split: Split,
     name: str,
     recipe: Recipe,
     model: UniTalker,
@@ -164,27 +166,41 @@ def store_for(
     device: torch.device,
     progress: Progress,
 ) -> Store:
-    """Stored features of sequences, computed unless a run with the same data and encoder did.
+    """Stored features of one data set's sequences, computed unless a run with the same data and encoder did.
 
     Args:
         sequences: only called when they have to be encoded.
-        name: of the split.
+        split: of the data set.
+        name: of the data set.
         recipe: what the sequences depend on becomes part of the store's name.
         model: encodes.
         places: of data and stored features.
         device: where to compute.
         progress: of the encoding.
     """
-    parts = {"data", "encoder", "joining", "augmentation", "silence", "seed"}
-    inputs = recipe.model_dump_json(include=parts, exclude={"data": {"__all__": {"credit"}}, "encoder": {"credit"}})
-    mouth = ",".join(recipe.loss.mouth_prefixes)
-    root = str(places.data_root.resolve())
-    # Only in front of the encoder's transformer does the adaptor change the features.
-    position = ["adaptor at 0"] if recipe.decoder.interpolate_position == 0 else []
-    folder = places.cache / f"{name}-{fingerprint(inputs, mouth, root, *position)}"
+    folder = places.cache / _store_name(split, name, recipe, places)
     if (folder / "index.json").is_file():
         return Store(folder)
     return build_store(folder, sequences(), model.to(device), device, progress)
+
+
+def _store_name(split: Split, name: str, recipe: Recipe, places: Places) -> str:
+    parts = {"encoder", "joining", "augmentation", "silence"}
+    settings = next(data for data in recipe.data if data.name == name)
+    inputs = [
+        recipe.model_dump_json(include=parts, exclude={"encoder": {"credit"}}),
+        settings.model_dump_json(exclude={"credit"}),
+        ",".join(recipe.loss.mouth_prefixes),
+        str(places.data_root.resolve()),
+    ]
+    if places.encoder is not None:
+        inputs.append(str(places.encoder.resolve()))
+    if split == "train" and has_chance(recipe, name):
+        inputs.append(str(sequence_seed(recipe, name)))
+    # Only in front of the encoder's transformer does the adaptor change the features.
+    if recipe.decoder.interpolate_position == 0:
+        inputs.append("adaptor at 0")
+    return f"{split}-{name}-{fingerprint(*inputs)}"
 
 
 def _material(
@@ -217,20 +233,26 @@ def _stores(
     device: torch.device,
     progress: Callable[[str], Progress],
 ) -> tuple[Store, Store]:
-    """Of the training and the validation sequences."""
-    training = store_for(
-        lambda: training_sequences(corpus, recipe), "train", recipe, model, places, device, progress("encode train")
-    )
-    validation = store_for(
-        lambda: evaluation_sequences(corpus, recipe, "val"),
-        "val",
-        recipe,
-        model,
-        places,
-        device,
-        progress("encode val"),
-    )
-    return training, validation
+    """Of the training and the validation sequences: one per data set, so that runs share those they have in common."""
+
+    def joined(split: Split, sequences: Callable[[Corpus, Recipe, str], Iterable[Sequence]]) -> Store:
+        stores = [
+            store_for(
+                partial(sequences, corpus, recipe, name),
+                split,
+                name,
+                recipe,
+                model,
+                places,
+                device,
+                progress(f"encode {name} {split}"),
+            )
+            for name in corpus.names
+            if corpus.has_split(name, split)
+        ]
+        return Store.joined(places.cache, stores)
+
+    return joined("train", training_sequences), joined("val", partial(split_sequences, split="val"))
 
 
 def _bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:

@@ -47,46 +47,57 @@ class Sequence:
     repeats: int = 1
 
 
-def training_sequences(corpus: Corpus, recipe: Recipe) -> Iterator[Sequence]:
-    """All sequences of a training: each data set as often as the recipe asks, plain and augmented.
+def training_sequences(corpus: Corpus, recipe: Recipe, name: str) -> Iterator[Sequence]:
+    """The sequences of a data set in a training: its clips as often as the recipe asks, plain and augmented.
 
     The same recipe gives the same sequences.
     """
-    for index, settings in enumerate(recipe.data):
-        clips = (_rest_in_silence(clip, recipe) for clip in corpus.clips(settings.name, "train"))
-        clean = corpus.clean_passes(settings.name)
-        passes = range(clean + settings.augmented_passes)
-        chances = [np.random.default_rng([recipe.seed, index, number]) for number in passes]
-        if recipe.joining is None:
-            for clip in clips:
-                if clean:
-                    yield alone(clip, settings.name, repeats=clean)
-                for rng in chances[clean:]:
-                    yield alone(clip, settings.name, recipe.augmentation, rng)
-            continue
-        people = _by_person(clips)
-        for number, rng in enumerate(chances):
-            augmentation = None if number < clean else recipe.augmentation
-            for own in people:
-                yield from join(own, settings.name, recipe.joining, augmentation, rng)
+    seed, index = sequence_seed(recipe, name)
+    clips = (_rest_in_silence(clip, recipe) for clip in corpus.clips(name, "train"))
+    clean = corpus.clean_passes(name)
+    passes = range(clean + recipe.data[index].augmented_passes)
+    chances = [np.random.default_rng([seed, index, number]) for number in passes]
+    if recipe.joining is None:
+        for clip in clips:
+            if clean:
+                yield alone(clip, name, repeats=clean)
+            for rng in chances[clean:]:
+                yield alone(clip, name, recipe.augmentation, rng)
+        return
+    people = _by_person(clips)
+    for number, rng in enumerate(chances):
+        augmentation = None if number < clean else recipe.augmentation
+        for own in people:
+            yield from join(own, name, recipe.joining, augmentation, rng)
+
+
+def sequence_seed(recipe: Recipe, name: str) -> tuple[int, int]:
+    """What chance in the training sequences of a data set depends on: the seed, and the data set's place."""
+    return recipe.seed, [settings.name for settings in recipe.data].index(name)
+
+
+def has_chance(recipe: Recipe, name: str) -> bool:
+    """Whether the training sequences of a data set differ from seed to seed."""
+    _, index = sequence_seed(recipe, name)
+    return recipe.joining is not None or recipe.data[index].augmented_passes > 0
 
 
 def evaluation_sequences(corpus: Corpus, recipe: Recipe, split: Split) -> Iterator[Sequence]:
-    """The clips of a split in their order, as they are or joined without silence or augmentation; targets as measured.
+    """`split_sequences` of all data sets; those without this split take no part."""
+    for name in corpus.names:
+        if corpus.has_split(name, split):
+            yield from split_sequences(corpus, recipe, name, split)
 
-    Data sets without this split take no part.
-    """
-    plain = None if recipe.joining is None else _without_chance(recipe.joining)
-    for settings in recipe.data:
-        if not corpus.has_split(settings.name, split):
-            continue
-        clips = corpus.clips(settings.name, split)
-        if plain is None:
-            for clip in clips:
-                yield alone(clip, settings.name)
-            continue
-        for own in _by_person(clips):
-            yield from join(own, settings.name, plain, None, None)
+
+def split_sequences(corpus: Corpus, recipe: Recipe, name: str, split: Split) -> Iterator[Sequence]:
+    """The clips of a split in their order, as they are or joined without silence and augmentation; measured targets."""
+    clips = corpus.clips(name, split)
+    if recipe.joining is None:
+        for clip in clips:
+            yield alone(clip, name)
+        return
+    for own in _by_person(clips):
+        yield from join(own, name, _without_chance(recipe.joining), None, None)
 
 
 def alone(

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +59,20 @@ class Store:
 
     Args:
         folder: that `build_store` wrote.
+        entries: those of its index if left out.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entries: list[Entry] | None = None) -> None:
         self.folder = folder
-        content = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        self.entries = [Entry(**entry) for entry in content]
+        self.entries = _read_index(folder) if entries is None else entries
+
+    @classmethod
+    def joined(cls, folder: Path, stores: Iterable[Store]) -> Store:
+        """Several stores, all directly in `folder`, as one."""
+        entries = [
+            replace(entry, file=f"{store.folder.name}/{entry.file}") for store in stores for entry in store.entries
+        ]
+        return cls(folder, entries)
 
     def features(self, entry: Entry) -> np.ndarray:
         """float16 (F, C) at the entry's feature rate, memory-mapped."""
@@ -84,6 +92,11 @@ class Store:
 
     def _load(self, entry: Entry, what: str) -> np.ndarray:
         return np.asanyarray(np.load(self.folder / f"{entry.file}.{what}.npy", mmap_mode="r", allow_pickle=False))
+
+
+def _read_index(folder: Path) -> list[Entry]:
+    content = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    return [Entry(**entry) for entry in content]
 
 
 def fingerprint(*parts: str) -> str:

@@ -88,18 +88,21 @@ def test_features_are_not_shared_between_positions_0_and_1(
         begin(as_the_paper(tiny_recipe, "tcn", position), tmp_path / str(position), places, CPU, silent).training
         for position in (0, 1, 2)
     ]
-    assert stores[0].folder != stores[1].folder == stores[2].folder
+    files = [{entry.file for entry in store.entries} for store in stores]
+    assert files[0].isdisjoint(files[1])
+    assert files[1] == files[2]
 
 
 def test_without_joining_every_clip_is_a_sequence_of_its_own(tiny_recipe: Recipe, tiny_data: Path) -> None:
     recipe = as_the_paper(tiny_recipe, "tcn", 1)
     corpus = Corpus(recipe, tiny_data)
     clips = {f"M: {clip.name}": clip for clip in corpus.clips("M", "train")}
-    for sequence in (*training_sequences(corpus, recipe), *evaluation_sequences(corpus, recipe, "val")):
+    trained = [sequence for name in corpus.names for sequence in training_sequences(corpus, recipe, name)]
+    for sequence in (*trained, *evaluation_sequences(corpus, recipe, "val")):
         if sequence.data_set == "M":
             np.testing.assert_array_equal(sequence.audio, clips[sequence.name].audio)
             np.testing.assert_array_equal(sequence.target, clips[sequence.name].motion)
-    names = [sequence.name for sequence in training_sequences(corpus, recipe)]
+    names = [sequence.name for sequence in trained]
     # Plain once, augmented once.
     assert sorted(names) == sorted([f"W: w{n}" for n in range(8)] * 2 + list(clips))
 
@@ -111,4 +114,20 @@ def test_passes_without_augmentation_are_stored_once(tiny_recipe: Recipe, tiny_d
     recipe = as_the_paper(tiny_recipe, "tcn", 1).model_copy(update={"data": data})
     store = begin(recipe, tmp_path / "run", Places(tiny_data, tmp_path / "cache"), CPU, silent).training
     assert len(store.entries) == 5 * (8 + 4)
-    assert len(list(store.folder.glob("*.features.npy"))) == 8 + 4
+    assert len(list(store.folder.glob("train-*/*.features.npy"))) == 8 + 4
+
+
+def test_data_sets_that_runs_have_in_common_are_encoded_once(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    places = Places(tiny_data, tmp_path / "cache")
+    mesh_alone = as_the_paper(tiny_recipe, "tcn", 1).model_copy(
+        update={
+            "data": tiny_recipe.data[1:],
+            "heads": {"tiny_vertices": tiny_recipe.heads["tiny_vertices"]},
+            "seed": 7,
+        }
+    )
+    both = begin(as_the_paper(tiny_recipe, "tcn", 1), tmp_path / "both", places, CPU, silent).training
+    mesh = begin(mesh_alone, tmp_path / "mesh", places, CPU, silent).training
+    assert {entry.file for entry in mesh.entries} < {entry.file for entry in both.entries}
