@@ -59,13 +59,14 @@ def run_command(
     from training.console import training_console
     from training.runs import Places, begin
     from training.trainer import Trainer
+    from training.watching import watch
 
     settings = _recipe(recipe)
     run = out or Path("runs") / settings.name
     chosen = torch.device(choose_device(device))
-    with training_console(run / "log.jsonl") as console:
+    with training_console() as console, watch(run, console) as observer:
         material = begin(settings, run, Places(data_root, cache, encoder), chosen, console.preparation)
-        Trainer(material, run, chosen, console).fit()
+        Trainer(material, run, chosen, observer).fit()
     typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run} FOLDER")
 
 
@@ -77,11 +78,12 @@ def resume_command(run: RunArgument, device: DeviceOption = "auto") -> None:
     from training.console import training_console
     from training.runs import take_up
     from training.trainer import Trainer
+    from training.watching import watch
 
     chosen = torch.device(choose_device(device))
-    with training_console(run / "log.jsonl") as console:
+    with training_console() as console, watch(run, console) as observer:
         material, checkpoint = take_up(run, chosen, console.preparation)
-        Trainer(material, run, chosen, console).fit(checkpoint)
+        Trainer(material, run, chosen, observer).fit(checkpoint)
     typer.echo(f"{run} is trained.")
 
 

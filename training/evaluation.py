@@ -87,6 +87,6 @@ def _open_bundle(folder: Path, device: torch.device) -> tuple[Bundle, Recipe]:
 
 
 def _floor(run: Path, bundle: Bundle, recipe: Recipe, device: torch.device) -> Predictor:
-    with training_console(run / "log.jsonl") as console:
+    with training_console() as console:
         model, training, validation = frozen_features(run, recipe, bundle.manifest.spec, device, console.preparation)
     return linear_floor(training, validation, model)

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.export.atomic import atomic_write
 from training.datasets.official import OfficialDataSet
-from training.line_chart import line_chart
+from training.line_chart import Line, line_chart
 from training.pca import PcaBasis
 
 _SHARES = (0.9, 0.95, 0.98, 0.99)
@@ -27,18 +27,22 @@ def explained_rows(basis: PcaBasis) -> list[tuple[str, str]]:
     return rows
 
 
+def explained_chart(basis: PcaBasis) -> str:
+    """The explained variance over the number of components as SVG."""
+    shares = 100 * basis.explained_variance_ratio
+    numbers = np.arange(1, len(shares) + 1).tolist()
+    lines = (Line("together", numbers, np.cumsum(shares).tolist()), Line("each", numbers, shares.tolist(), colour=1))
+    return line_chart("Explained variance", "components", "% of the variance", lines, (0, 100))
+
+
 def draw_explained(basis: PcaBasis, path: Path) -> None:
-    """Writes the explained variance over the number of components as SVG.
+    """Writes `explained_chart` into a file.
 
     Raises:
         UniTalkerError: ``output.unwritable``.
     """
-    shares = 100 * basis.explained_variance_ratio
-    numbers = np.arange(1, len(shares) + 1).tolist()
-    lines = {"together": (numbers, np.cumsum(shares).tolist()), "each": (numbers, shares.tolist())}
-    chart = line_chart("Explained variance", "components", "% of the variance", lines, (0, 100))
     with atomic_write(path) as file:
-        file.write(chart.encode())
+        file.write(explained_chart(basis).encode())
 
 
 def held_out_error(data: OfficialDataSet, basis: PcaBasis) -> float | None:

@@ -17,7 +17,7 @@ from training.cli import app
 from training.config import Recipe
 from training.datasets.coefficients import CoefficientCache
 from training.datasets.official import OfficialDataSet
-from training.line_chart import line_chart
+from training.line_chart import Line, line_chart
 from training.pca import PcaBasis, fit_pca
 from training.runs import Places, begin
 
@@ -143,7 +143,7 @@ def test_the_pca_of_another_topology_stops_a_training_at_once(
 
 def test_a_chart_keeps_its_lines_on_the_paper_and_its_text_literal() -> None:
     root = ElementTree.fromstring(
-        line_chart("a < b", "x", "y", {"p & q": ([1, 512], [0.2, 99]), "r": ([1, 2], [5, 5])})
+        line_chart("a < b", "x", "y", [Line("p & q", [1, 512], [0.2, 99]), Line("r", [1, 2], [5, 5])])
     )
     numbers = [
         tuple(map(float, point.split(",")))

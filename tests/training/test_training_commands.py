@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from backend.bundle import load_bundle
 from backend.errors import UniTalkerError
 from training.cli import app
 from training.config import Recipe
+from training.run_log import read_log
 
 runner = CliRunner()
 
@@ -32,8 +32,7 @@ def test_from_recipe_to_model(tiny_recipe: Recipe, tiny_data: Path, tmp_path: Pa
         assert result.exit_code == 0, result.output
     assert "linear head" in (model / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert load_bundle(model).manifest.name == "tiny"
-    epochs = [json.loads(line)["stage"] for line in (run / "log.jsonl").read_text().splitlines()]
-    assert epochs == ["warm_up"] * 6 + ["joint"]
+    assert [epoch.stage for epoch in read_log(run / "log.jsonl").epochs] == ["warm_up"] * 6 + ["joint"]
 
 
 @pytest.mark.parametrize(
