@@ -53,7 +53,8 @@ def evaluate(
     root = data_root or (read_places(source).data_root if is_run else None)
     if root is not None:
         floor = _floor(source, bundle, recipe, device) if is_run and with_floor else None
-        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root), split, floor)
+        annotations = [head.annotation for head in bundle.manifest.spec.heads]
+        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, floor)
     if speech is not None:
         rows += evaluate_speech(bundle, speech, phones_beside(speech, phones))
     results = Results(tuple(rows))
@@ -88,5 +89,5 @@ def _open_bundle(folder: Path, device: torch.device) -> tuple[Bundle, Recipe]:
 
 def _floor(run: Path, bundle: Bundle, recipe: Recipe, device: torch.device) -> Predictor:
     with training_console() as console:
-        model, training, validation = frozen_features(run, recipe, bundle.manifest.spec, device, console.preparation)
+        model, training, validation = frozen_features(run, bundle.model, recipe, device, console.preparation)
     return linear_floor(training, validation, model)

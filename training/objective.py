@@ -6,6 +6,7 @@ compares, and an error as large as the motion itself costs about 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ import torch
 from backend.annotation import Annotation
 from training.config import Head, Loss, Recipe
 from training.losses import ApertureLoss, PcaMSE, SumOf, WeightedMSE, variance_weights
-from training.pca import PcaBasis
 from training.sequences import mouth_channels
 from training.store import Store
 
@@ -55,7 +55,7 @@ def target_statistics(store: Store, annotation: Annotation) -> TargetStatistics:
 
 
 def losses_by_head(
-    recipe: Recipe, annotations: dict[str, Annotation], store: Store, bases: dict[str, PcaBasis]
+    recipe: Recipe, annotations: dict[str, Annotation], store: Store, components: Mapping[str, torch.Tensor]
 ) -> dict[str, SumOf]:
     """The loss of every head.
 
@@ -63,7 +63,7 @@ def losses_by_head(
         recipe: weights.
         annotations: by type.
         store: of the training sequences.
-        bases: PCA by annotation type, for heads that have one.
+        components: of the PCA, (K, D), by annotation type, for heads that have one.
     """
     losses = {}
     for name, annotation in annotations.items():
@@ -72,7 +72,7 @@ def losses_by_head(
         if annotation.kind == "blendshapes":
             losses[name] = _blendshape_loss(annotation, statistics, recipe.loss, head)
         else:
-            losses[name] = _vertex_loss(annotation, statistics, recipe.loss, head, bases.get(name))
+            losses[name] = _vertex_loss(annotation, statistics, recipe.loss, head, components.get(name))
     return losses
 
 
@@ -94,13 +94,12 @@ def _blendshape_loss(annotation: Annotation, statistics: TargetStatistics, setti
 
 
 def _vertex_loss(
-    annotation: Annotation, statistics: TargetStatistics, settings: Loss, head: Head, basis: PcaBasis | None
+    annotation: Annotation, statistics: TargetStatistics, settings: Loss, head: Head, components: torch.Tensor | None
 ) -> SumOf:
     """Vertices alike, unlike weights: an error of a millimetre is as visible on a still vertex as on a moving one."""
     factor = head.loss_weight / max(float(np.square(statistics.deviation).mean()), 1e-12)
     terms: dict[str, WeightedMSE | PcaMSE] = {"vertices": WeightedMSE(torch.full((annotation.dim,), factor))}
-    if basis is not None and settings.coefficient_weight:
-        components = torch.from_numpy(basis.components)
+    if components is not None and settings.coefficient_weight:
         terms["coefficients"] = PcaMSE(components, settings.coefficient_weight * factor)
     return SumOf(terms)
 

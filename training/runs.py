@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from training.datasets.writer import PCA_FILE
 from training.objective import losses_by_head
 from training.pca import PcaBasis, fit_pca
 from training.sequences import Sequence, has_chance, sequence_seed, split_sequences, training_sequences
+from training.starting import StartingPoint, carry_over, kept_heads, open_starting_point, settled
 from training.store import Progress, Store, build_store, fingerprint
 from training.trainer import CHECKPOINT, Material
 from training.whisper_source import WhisperEncoderWeights, load_encoder
@@ -43,11 +44,14 @@ class Places:
         data_root: folder of the data sets.
         cache: folder for stored features, shared by runs.
         encoder: file to take the encoder from in place of the recipe's source.
+        start_encoder: digest of an encoder that a start model was trained with, on which the stored features depend;
+            ``None`` where the encoder is that of the recipe's source.
     """
 
     data_root: Path
     cache: Path
     encoder: Path | None = None
+    start_encoder: str | None = None
 
     def read_encoder(self, recipe: Recipe) -> WhisperEncoderWeights:
         """The pretrained encoder of a recipe."""
@@ -76,22 +80,28 @@ def begin(
             f"{run} holds a run already.",
             f"Go on with unitalker train resume {run}, or use another --out.",
         )
-    corpus = Corpus(recipe, places.data_root)
+    point = None if recipe.start is None else open_starting_point(recipe.start)
+    if point is not None:
+        recipe, places = settled(recipe, point), _with_start(recipe, places, point)
+    corpus = Corpus(recipe, places.data_root, point.annotations.values() if point else ())
+    kept = kept_heads(recipe, corpus.annotations, point) if point else set()
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    absolute = {name: None if path is None else str(path.resolve()) for name, path in asdict(places).items()}
-    (run / "run.json").write_text(json.dumps(absolute), encoding="utf-8")
-    encoder = places.read_encoder(recipe)
-    bases = _bases(recipe, corpus, run)
-    spec = model_spec(recipe, corpus, encoder, bases)
+    _write_places(places, run)
+    encoder = None if recipe.keeps_encoder else places.read_encoder(recipe)
+    bases = _bases(recipe, corpus, run, kept)
+    spec = model_spec(recipe, corpus, _encoder_spec(recipe, encoder, point))
     torch.manual_seed(recipe.seed)
     model = UniTalker(spec)
-    _load_encoder_weights(model, encoder)
+    if encoder is not None:
+        _load_encoder_weights(model, encoder)
     for type_name, basis in bases.items():
         _load_basis(model, type_name, basis)
     for type_name, template in model.template_dict.items():
         template.data = torch.from_numpy(corpus.template(type_name))
-    return _material(recipe, spec, model, corpus, run, places, device, progress)
+    if recipe.start is not None and point is not None:
+        carry_over(recipe.start, point, kept, model)
+    return _material(recipe, model, corpus, places, device, progress)
 
 
 def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]) -> tuple[Material, Checkpoint]:
@@ -100,21 +110,34 @@ def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]
     places = read_places(run)
     model = UniTalker(checkpoint.spec)
     model.load_state_dict(checkpoint.model)
-    corpus = Corpus(checkpoint.recipe, places.data_root)
-    return _material(checkpoint.recipe, checkpoint.spec, model, corpus, run, places, device, progress), checkpoint
+    corpus = Corpus(checkpoint.recipe, places.data_root, _annotations(checkpoint.spec))
+    return _material(checkpoint.recipe, model, corpus, places, device, progress), checkpoint
 
 
 def frozen_features(
-    run: Path, recipe: Recipe, spec: ModelSpec, device: torch.device, progress: Callable[[str], Progress]
+    run: Path, trained: UniTalker, recipe: Recipe, device: torch.device, progress: Callable[[str], Progress]
 ) -> tuple[UniTalker, Store, Store]:
     """The encoder as it was before training, and the stored features of the training and validation sequences.
 
     What a linear head on frozen features is fitted to.
+
+    Args:
+        run: folder.
+        trained: the model of the run.
+        recipe: of the run.
+        device: where to compute.
+        progress: of the encoding.
     """
     places = read_places(run)
-    corpus = Corpus(recipe, places.data_root)
-    model = UniTalker(spec)
-    _load_encoder_weights(model, places.read_encoder(recipe))
+    corpus = Corpus(recipe, places.data_root, _annotations(trained.spec))
+    model = trained
+    if recipe.joint.epochs:
+        model = UniTalker(trained.spec)
+        if recipe.start is not None and recipe.keeps_encoder:
+            start = open_starting_point(recipe.start).model
+            model.audio_encoder.load_state_dict(start.audio_encoder.state_dict())
+        else:
+            _load_encoder_weights(model, places.read_encoder(recipe))
     training, validation = _stores(recipe, model, corpus, places, device, progress)
     return model.eval().to(device), training, validation
 
@@ -128,32 +151,24 @@ def read_places(run: Path) -> Places:
     try:
         content = json.loads((run / "run.json").read_text(encoding="utf-8"))
         encoder = None if content["encoder"] is None else Path(content["encoder"])
-        return Places(Path(content["data_root"]), Path(content["cache"]), encoder)
+        return Places(Path(content["data_root"]), Path(content["cache"]), encoder, content.get("start_encoder"))
     except (OSError, ValueError, KeyError) as error:
         raise UniTalkerError("run.not_found", f"{run} is not the folder of a run ({error}).") from error
 
 
-def model_spec(recipe: Recipe, corpus: Corpus, encoder: WhisperEncoderWeights, bases: dict[str, PcaBasis]) -> ModelSpec:
+def model_spec(recipe: Recipe, corpus: Corpus, encoder: EncoderSpec) -> ModelSpec:
     """What the network of a recipe is made of."""
-    heads = []
-    for type_name, annotation in corpus.annotations.items():
-        head, basis = recipe.heads[type_name], bases.get(type_name)
-        components = None if basis is None else len(basis.components)
-        heads.append(
-            HeadSpec(
-                annotation=annotation,
-                layers=head.layers,
-                components=components,
-                stored_components=components,
-                has_template=annotation.kind != "blendshapes",
-            )
+    heads = [
+        HeadSpec(
+            annotation=annotation,
+            layers=recipe.heads[type_name].layers,
+            components=recipe.heads[type_name].components,
+            stored_components=recipe.heads[type_name].components,
+            has_template=annotation.kind != "blendshapes",
         )
-    return ModelSpec(
-        encoder=EncoderSpec(kind="whisper", config=encoder.config, final_layer_norm=recipe.encoder.final_layer_norm),
-        decoder=recipe.decoder,
-        heads=tuple(heads),
-        identities=corpus.identities,
-    )
+        for type_name, annotation in corpus.annotations.items()
+    ]
+    return ModelSpec(encoder=encoder, decoder=recipe.decoder, heads=tuple(heads), identities=corpus.identities)
 
 
 def store_for(
@@ -178,18 +193,18 @@ def store_for(
         device: where to compute.
         progress: of the encoding.
     """
-    folder = places.cache / _store_name(split, name, recipe, places)
+    folder = places.cache / _store_name(split, name, recipe, places, model.spec)
     if (folder / "index.json").is_file():
         return Store(folder)
     return build_store(folder, sequences(), model.to(device), device, progress)
 
 
-def _store_name(split: Split, name: str, recipe: Recipe, places: Places) -> str:
+def _store_name(split: Split, name: str, recipe: Recipe, places: Places, spec: ModelSpec) -> str:
     parts = {"encoder", "joining", "augmentation", "silence"}
     settings = next(data for data in recipe.data if data.name == name)
     inputs = [
         recipe.model_dump_json(include=parts, exclude={"encoder": {"credit"}}),
-        settings.model_dump_json(exclude={"credit"}),
+        settings.model_dump_json(exclude={"credit", "head"}),
         ",".join(recipe.loss.mouth_prefixes),
         str(places.data_root.resolve()),
     ]
@@ -200,26 +215,28 @@ def _store_name(split: Split, name: str, recipe: Recipe, places: Places) -> str:
     # Only in front of the encoder's transformer does the adaptor change the features.
     if recipe.decoder.interpolate_position == 0:
         inputs.append("adaptor at 0")
+    if places.start_encoder is not None:
+        inputs.append(places.start_encoder)
+    if settings.head is not None:
+        inputs.append(spec.head(settings.head).annotation.model_dump_json(exclude={"title"}))
     return f"{split}-{name}-{fingerprint(*inputs)}"
 
 
 def _material(
     recipe: Recipe,
-    spec: ModelSpec,
     model: UniTalker,
     corpus: Corpus,
-    run: Path,
     places: Places,
     device: torch.device,
     progress: Callable[[str], Progress],
 ) -> Material:
     stores = _stores(recipe, model, corpus, places, device, progress)
-    bases = {path.stem: PcaBasis.load(path) for path in (run / "pca").glob("*.npz")}
+    components = {name: layer.get_buffer("feat_to_data").cpu() for name, layer in model.pca_layer_dict.items()}
     return Material(
         recipe=recipe,
-        spec=spec,
+        spec=model.spec,
         model=model,
-        losses=losses_by_head(recipe, corpus.annotations, stores[0], bases),
+        losses=losses_by_head(recipe, corpus.annotations, stores[0], components),
         training=stores[0],
         validation=stores[1],
     )
@@ -255,11 +272,18 @@ def _stores(
     return joined("train", training_sequences), joined("val", partial(split_sequences, split="val"))
 
 
-def _bases(recipe: Recipe, corpus: Corpus, run: Path) -> dict[str, PcaBasis]:
-    """The PCA of each head that has one, kept with the run: that of the data set's own folder, else fitted now."""
+def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[str, PcaBasis]:
+    """The PCA of each new head that has one, kept with the run: that of the data set's own folder, else fitted now.
+
+    Args:
+        recipe: how many components.
+        corpus: the data sets.
+        run: folder.
+        kept: heads whose PCA comes from the start model.
+    """
     bases = {}
     for type_name, head in recipe.heads.items():
-        if head.components is not None:
+        if head.components is not None and type_name not in kept:
             annotation = corpus.annotations[type_name]
             folders = [corpus.folder_of(name) for name in corpus.names if corpus.annotation_of(name) == annotation]
             stored = folders[0] / PCA_FILE
@@ -283,6 +307,30 @@ def _motions(corpus: Corpus, annotation: Annotation) -> Iterator[np.ndarray]:
         if corpus.annotation_of(name) == annotation:
             for clip in corpus.clips(name, "train"):
                 yield clip.motion
+
+
+def _with_start(recipe: Recipe, places: Places, point: StartingPoint) -> Places:
+    if not recipe.keeps_encoder or point.has_pretrained_encoder:
+        return places
+    return replace(places, start_encoder=point.encoder_digest())
+
+
+def _write_places(places: Places, run: Path) -> None:
+    content = {
+        name: str(value.resolve()) if isinstance(value, Path) else value for name, value in asdict(places).items()
+    }
+    (run / "run.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _annotations(spec: ModelSpec) -> list[Annotation]:
+    return [head.annotation for head in spec.heads]
+
+
+def _encoder_spec(recipe: Recipe, encoder: WhisperEncoderWeights | None, point: StartingPoint | None) -> EncoderSpec:
+    if encoder is not None:
+        return EncoderSpec(kind="whisper", config=encoder.config, final_layer_norm=recipe.encoder.final_layer_norm)
+    assert point is not None
+    return point.spec.encoder
 
 
 def _load_encoder_weights(model: UniTalker, encoder: WhisperEncoderWeights) -> None:

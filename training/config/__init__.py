@@ -6,7 +6,7 @@ silently fall back to a default.
 
 from training.config.data import Augmentation, DataSet, Joining, Silence
 from training.config.loss import Loss
-from training.config.network import Encoder, Head
+from training.config.network import Encoder, Head, Start
 from training.config.reading import load_recipe, parse_recipe
 from training.config.recipe import Recipe
 from training.config.section import Range
@@ -25,6 +25,7 @@ __all__ = [
     "Recipe",
     "Silence",
     "Stage",
+    "Start",
     "load_recipe",
     "parse_recipe",
 ]

@@ -20,6 +20,8 @@ class DataSet(Section):
         neutral: which resting face is subtracted from blendshape weights, so that 0 is rest. ``annotation`` takes
             each speaker's ``neutral`` from annotation.json, ``quiet`` the median of the quiet frames at the ends of
             the clips, ``none`` nothing. Use ``none`` for hand-made or solved weights whose rest is 0 already.
+        head: of the start model, to train it with data of another annotation type: channels are matched by name, and
+            the frame rate becomes the head's. Left out: the head of the data's own type.
         clean_passes: how often each clip is used as it is. Left out, as in the paper: 10, 5 and 4 times for D0, D1
             and D2 of the release, once for all others.
         augmented_passes: how often in addition with augmentation; raise for small data sets.
@@ -30,6 +32,7 @@ class DataSet(Section):
     folder: str
     identities: tuple[str, ...] | None = None
     neutral: Literal["none", "annotation", "quiet"] = "none"
+    head: str | None = None
     clean_passes: int | None = Field(default=None, ge=0)
     augmented_passes: int = Field(default=0, ge=0)
     credit: str = ""

@@ -1,10 +1,31 @@
-"""Sections on the network: its speech encoder and its heads; its decoder is `backend.model.spec.DecoderSpec`."""
+"""Sections on the network: what it starts from, encoder and heads; its decoder is `backend.model.spec.DecoderSpec`."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
 from training.config.section import Section
+
+
+class Start(Section):
+    """An existing model that a training begins from.
+
+    Attributes:
+        model: folder of a run or of a model, or the name of an installed model.
+        decoder: ``keep`` takes over the decoder, the heads and their PCA of annotation types that both have, and the
+            rows of people that both have; new people begin as the pivot. ``fresh`` begins all of these anew, which
+            an annotation of quite another kind can need.
+        encoder: ``keep`` takes over the model's encoder, trained or not; ``fresh`` reads the recipe's.
+        trained: ``decoder`` leaves the encoder as it is; ``all`` allows joint training, which needs more data and
+            forgets more of what the model could do.
+    """
+
+    model: str = "unitalker-s"
+    decoder: Literal["keep", "fresh"] = "keep"
+    encoder: Literal["keep", "fresh"] = "keep"
+    trained: Literal["decoder", "all"] = "decoder"
 
 
 class Encoder(Section):
@@ -12,14 +33,15 @@ class Encoder(Section):
 
     Attributes:
         source: a safetensors file that ``unitalker train encoder`` wrote, relative to the data root or absolute,
-            or the names of installed packages that carry a CTranslate2 Whisper model.
+            or the names of installed packages that carry a CTranslate2 Whisper model. Not needed where the encoder
+            comes from the start model.
         layers: transformer layers kept. Early layers know phones and carry over to other voices, late ones know
             words; three was best in the study behind the bundled model. Fewer is faster.
         final_layer_norm: whether Whisper's last LayerNorm follows; only right when no layer was cut.
         credit: who made the weights, and their licence, for the model card.
     """
 
-    source: tuple[str, ...]
+    source: tuple[str, ...] = ()
     layers: int = Field(default=3, ge=1)
     final_layer_norm: bool = False
     credit: str = ""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from backend.model.spec import DecoderSpec
 from training.config.data import Augmentation, DataSet, Joining, Silence
 from training.config.loss import Loss
-from training.config.network import Encoder, Head
+from training.config.network import Encoder, Head, Start
 from training.config.section import Section
 from training.config.stage import JointStage, Stage
 
@@ -22,6 +22,7 @@ class Recipe(Section):
         licence: of the trained weights, which the licences of the data must allow.
         limits: what the model cannot do, a sentence each, for the model card.
         data: data sets in the order of the identity table.
+        start: see `Start`; left out, decoder and heads begin at random.
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
         heads: by annotation type; the first is the model's default.
@@ -43,7 +44,8 @@ class Recipe(Section):
     licence: str
     limits: tuple[str, ...] = ()
     data: tuple[DataSet, ...] = Field(min_length=1)
-    encoder: Encoder
+    start: Start | None = None
+    encoder: Encoder = Encoder()
     decoder: DecoderSpec = DecoderSpec()
     heads: dict[str, Head]
     joining: Joining | None = Joining()
@@ -63,4 +65,23 @@ class Recipe(Section):
             raise ValueError("two data sets have the same name")
         if not self.heads:
             raise ValueError("at least one head is needed")
+        self._check_start()
         return self
+
+    @property
+    def keeps_encoder(self) -> bool:
+        """Whether the encoder is the start model's."""
+        return self.start is not None and self.start.encoder == "keep"
+
+    def _check_start(self) -> None:
+        start = self.start
+        if start and start.decoder == start.encoder == "fresh":
+            raise ValueError("start.decoder and start.encoder are both fresh, so nothing of the start model is used")
+        if not self.keeps_encoder and not self.encoder.source:
+            raise ValueError("encoder.source is missing; only a start model can stand in for it")
+        if not start and any(data.head for data in self.data):
+            raise ValueError("data.head names a head of a start model, but there is no start")
+        if start and start.trained == "decoder" and self.joint.epochs:
+            raise ValueError(
+                "start.trained is decoder, but joint.epochs trains the encoder; set trained to all or epochs to 0"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.model.spec import PIVOT
 from training.config import DataSet, Recipe
+from training.datasets.channel_matching import check_match, match_channels
 from training.datasets.clip import Clip, Split
 from training.datasets.official import OfficialDataSet
 from training.silence import quiet_frames
@@ -34,13 +35,16 @@ class Corpus:
     Args:
         recipe: names the folders.
         root: folder they are in.
+        known: annotations of the model's heads, for data sets that train the head of another type.
 
     Raises:
-        UniTalkerError: a folder does not follow the layout, or two of one annotation type disagree.
+        UniTalkerError: a folder does not follow the layout, two of one annotation type disagree, or a data set
+            cannot train the head that it shall.
     """
 
-    def __init__(self, recipe: Recipe, root: Path) -> None:
+    def __init__(self, recipe: Recipe, root: Path, known: Iterable[Annotation] = ()) -> None:
         self._recipe = recipe
+        self._known = {annotation.type_name: annotation for annotation in known}
         self._sources = {
             settings.name: _Source(settings, OfficialDataSet(root / settings.folder, settings.identities))
             for settings in recipe.data
@@ -62,7 +66,7 @@ class Corpus:
 
     def annotation_of(self, name: str) -> Annotation:
         """What the channels of a data set are, titled as its head."""
-        return self.annotations[self._sources[name].data.annotation.type_name]
+        return self.annotations[self._type_of(self._sources[name])]
 
     def folder_of(self, name: str) -> Path:
         return self._sources[name].data.folder
@@ -70,7 +74,7 @@ class Corpus:
     def template(self, type_name: str) -> np.ndarray:
         """(D,): template of the first identity with this annotation type, the one a bundle carries."""
         for source in self._sources.values():
-            if source.data.annotation.type_name == type_name:
+            if self._type_of(source) == type_name:
                 return next(iter(source.data.templates.values()))
         raise KeyError(type_name)
 
@@ -91,7 +95,11 @@ class Corpus:
             motion = clip.motion
             if source.settings.neutral != "none":
                 motion = motion - self._neutral_of(name, clip.identity)
-            yield replace(clip, motion=motion, annotation=annotation)
+            resting = replace(clip, motion=motion)
+            if source.settings.head is None:
+                yield replace(resting, annotation=annotation)
+            else:
+                yield match_channels(resting, annotation)
 
     def _neutral_of(self, name: str, identity: str) -> np.ndarray:
         source = self._sources[name]
@@ -116,7 +124,7 @@ class Corpus:
         """By type in the order of the recipe's heads, with their titles."""
         found: dict[str, Annotation] = {}
         for source in self._sources.values():
-            annotation = source.data.annotation
+            annotation = self._trained_annotation(source)
             known = found.setdefault(annotation.type_name, annotation)
             if (known.dim, known.fps, known.names) != (annotation.dim, annotation.fps, annotation.names):
                 raise UniTalkerError(
@@ -133,6 +141,24 @@ class Corpus:
                 "Give one head for each annotation type.",
             )
         return {name: found[name].model_copy(update={"title": head.title}) for name, head in heads.items()}
+
+    @staticmethod
+    def _type_of(source: _Source) -> str:
+        return source.settings.head or source.data.annotation.type_name
+
+    def _trained_annotation(self, source: _Source) -> Annotation:
+        """That of the data, or of the head that they shall train."""
+        wanted = source.settings.head
+        if wanted is None:
+            return source.data.annotation
+        if wanted not in self._known:
+            raise UniTalkerError(
+                "recipe.heads",
+                f"{source.settings.name} shall train the head {wanted}, which the start model does not have.",
+                f"It has {', '.join(self._known) or 'none'}.",
+            )
+        check_match(source.data.annotation, self._known[wanted], str(source.data.folder))
+        return self._known[wanted]
 
 
 def _tell_missing(name: str, data: OfficialDataSet) -> None:
