@@ -9,17 +9,18 @@ import typer
 
 from backend.engine import choose_device
 from backend.errors import UniTalkerError
-from training.config import Recipe, load_recipe
+from training.config import find_recipe, load_recipe
 from training.datasets.cli import data_app
 from training.pca_cli import pca_app
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
-RECIPES = Path(__file__).parent / "recipes"
-
 app = typer.Typer(help="Train models.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+RecipeArgument = Annotated[str, typer.Argument(help="A YAML file, or the name of one in training/recipes.")]
+DataRootOption = Annotated[Path, typer.Option(help="Folder of the data sets.")]
+OnlyOption = Annotated[list[str] | None, typer.Option(help="Use only this data set of the recipe; may be repeated.")]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
@@ -44,8 +45,9 @@ def encoder_command(
 
 @app.command("run")
 def run_command(
-    recipe: Annotated[str, typer.Argument(help="Recipe: a YAML file, or the name of one in training/recipes.")],
-    data_root: Annotated[Path, typer.Option(help="Folder of the data sets.")] = Path("data"),
+    recipe: RecipeArgument,
+    data_root: DataRootOption = Path("data"),
+    only: OnlyOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME if left out.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder for stored features, shared by runs.")] = Path("runs/cache"),
     encoder: Annotated[
@@ -61,7 +63,7 @@ def run_command(
     from training.trainer import Trainer
     from training.watching import watch
 
-    settings = _recipe(recipe)
+    settings = load_recipe(find_recipe(recipe), only or ())
     run = out or Path("runs") / settings.name
     chosen = torch.device(choose_device(device))
     with training_console() as console, watch(run, console) as observer:
@@ -151,10 +153,3 @@ def official_results_command(
     for note in missing:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"{output}: {', '.join(names)}")
-
-
-def _recipe(name: str) -> Recipe:
-    path = Path(name)
-    if not path.suffix and not path.exists():
-        path = RECIPES / f"{name}.yaml"
-    return load_recipe(path)

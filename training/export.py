@@ -57,7 +57,7 @@ def _manifest(recipe: Recipe, spec: ModelSpec, finished: bool) -> Manifest:
         title=recipe.title,
         licence=recipe.licence,
         spec=spec,
-        default_head=next(iter(recipe.heads)),
+        default_head=spec.heads[0].annotation.type_name,
         default_identity=PIVOT if spec.has_pivot else spec.identities[0],
         provenance=provenance,
     )

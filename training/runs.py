@@ -282,9 +282,9 @@ def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[st
         kept: heads whose PCA comes from the start model.
     """
     bases = {}
-    for type_name, head in recipe.heads.items():
+    for type_name, annotation in corpus.annotations.items():
+        head = recipe.heads[type_name]
         if head.components is not None and type_name not in kept:
-            annotation = corpus.annotations[type_name]
             folders = [corpus.folder_of(name) for name in corpus.names if corpus.annotation_of(name) == annotation]
             stored = folders[0] / PCA_FILE
             if len(folders) == 1 and stored.is_file():

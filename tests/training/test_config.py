@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import UniTalkerError
-from training.cli import RECIPES
-from training.config import Recipe, load_recipe
+from training.config import RECIPES, Recipe, load_recipe
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

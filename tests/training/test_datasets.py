@@ -12,8 +12,7 @@ import pytest
 import soundfile
 
 from backend.errors import UniTalkerError
-from training.cli import RECIPES
-from training.config import Recipe, load_recipe
+from training.config import RECIPES, Recipe, load_recipe
 from training.datasets.corpus import Corpus
 from training.datasets.official import OfficialDataSet
 

@@ -7,12 +7,13 @@ silently fall back to a default.
 from training.config.data import Augmentation, DataSet, Joining, Silence
 from training.config.loss import Loss
 from training.config.network import Encoder, Head, Start
-from training.config.reading import load_recipe, parse_recipe
+from training.config.reading import RECIPES, find_recipe, load_recipe, merge, parse_recipe
 from training.config.recipe import Recipe
 from training.config.section import Range
 from training.config.stage import JointStage, Optimiser, Stage
 
 __all__ = [
+    "RECIPES",
     "Augmentation",
     "DataSet",
     "Encoder",
@@ -26,6 +27,8 @@ __all__ = [
     "Silence",
     "Stage",
     "Start",
+    "find_recipe",
     "load_recipe",
+    "merge",
     "parse_recipe",
 ]

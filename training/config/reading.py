@@ -1,7 +1,8 @@
-"""From a YAML file to a recipe, with mistakes named."""
+"""From YAML files to a recipe: what it extends, and what is wrong with it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,34 @@ import yaml
 from pydantic import ValidationError
 
 from backend.errors import UniTalkerError
+from training.config.messages import problems
 from training.config.recipe import Recipe
 
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+_EXTENDS = "extends"
 
-def load_recipe(path: Path) -> Recipe:
-    """Reads a recipe.
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: a path, or the name of one of those that come with this package."""
+    path = Path(name)
+    return path if path.suffix or path.exists() else RECIPES / f"{name}.yaml"
+
+
+def load_recipe(path: Path, only: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and those it extends.
+
+    Args:
+        path: the file. Its ``extends`` names another recipe, beside it or among those that come with this package,
+            of which it says only what differs; see `merge`.
+        only: data sets to use of those in the recipe; all if empty. They become part of its name.
 
     Raises:
-        UniTalkerError: the file is missing, not YAML, or has a wrong, missing or unknown field; the message names it.
+        UniTalkerError: a file is missing, not YAML, extends itself, or has a wrong, missing or unknown field; the
+            message names it.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UniTalkerError("recipe.not_found", f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UniTalkerError("recipe.invalid", f"{path} is not valid YAML: {error}") from error
+    content = _resolved(path, ())
+    if only:
+        content = merge(content, {"name": "-".join((str(content.get("name")), *only)), "only": list(only)})
     return parse_recipe(content, str(path))
 
 
@@ -37,9 +51,55 @@ def parse_recipe(content: Any, label: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'recipe'}: {problem['msg']}" for problem in error.errors()
-        )
         raise UniTalkerError(
-            "recipe.invalid", f"{label}: {problems}.", "training/config documents every field."
+            "recipe.invalid", f"{label}: {problems(error, Recipe)}.", "training/config documents every field."
         ) from error
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe with changes: sections are merged field by field at any depth; all else, lists too, is replaced."""
+    merged = dict(base)
+    for name, value in changes.items():
+        known = merged.get(name)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[name] = merge(known, value) if both else value  # type: ignore[arg-type]  # both are mappings
+    return merged
+
+
+def _resolved(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A file merged into what it extends, at any remove."""
+    if path.resolve() in above:
+        chain = " extends ".join(file.stem for file in (*above, path))
+        raise UniTalkerError("recipe.cycle", f"{above[0]} never comes to an end: {chain}.", "Take out one extends.")
+    content = _read(path)
+    if _EXTENDS not in content:
+        return content
+    base = _find_base(content.pop(_EXTENDS), path)
+    return merge(_resolved(base, (*above, path.resolve())), content)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UniTalkerError("recipe.not_found", f"The recipe {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UniTalkerError("recipe.invalid", f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise UniTalkerError("recipe.invalid", f"{path} holds no fields such as name, data and heads.")
+    return content
+
+
+def _find_base(name: Any, path: Path) -> Path:
+    """The file that ``extends`` names; a recipe may extend one of its own name that comes with this package."""
+    file = Path(f"{name}" if str(name).endswith((".yaml", ".yml")) else f"{name}.yaml")
+    candidates = [path.parent / file, RECIPES / file]
+    found = [candidate for candidate in candidates if candidate.is_file()]
+    others = [candidate for candidate in found if candidate.resolve() != path.resolve()]
+    if not found:
+        raise UniTalkerError(
+            "recipe.base",
+            f"{path} extends {name}, which is neither beside it nor in {RECIPES}.",
+            f"There are {', '.join(sorted(shipped.stem for shipped in RECIPES.glob('*.yaml')))}.",
+        )
+    return (others or found)[0]

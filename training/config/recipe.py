@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from backend.model.spec import DecoderSpec
+from training.config.consistency import contradictions
 from training.config.data import Augmentation, DataSet, Joining, Silence
 from training.config.loss import Loss
 from training.config.network import Encoder, Head, Start
@@ -22,6 +25,8 @@ class Recipe(Section):
         licence: of the trained weights, which the licences of the data must allow.
         limits: what the model cannot do, a sentence each, for the model card.
         data: data sets in the order of the identity table.
+        only: names of the data sets to use of these; all if left out. Heads of annotation types that none of them
+            has are left out too. For models of single data sets beside one of all.
         start: see `Start`; left out, decoder and heads begin at random.
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
@@ -44,6 +49,7 @@ class Recipe(Section):
     licence: str
     limits: tuple[str, ...] = ()
     data: tuple[DataSet, ...] = Field(min_length=1)
+    only: tuple[str, ...] | None = None
     start: Start | None = None
     encoder: Encoder = Encoder()
     decoder: DecoderSpec = DecoderSpec()
@@ -58,14 +64,26 @@ class Recipe(Section):
     seed: int = 42
     checkpoint_minutes: float = Field(default=5.0, gt=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _choose(cls, content: Any) -> Any:
+        """Leaves the data sets that `only` names."""
+        only, data = (content.get(name) if isinstance(content, dict) else None for name in ("only", "data"))
+        if not only or not isinstance(data, list | tuple):
+            return content
+        named = {_name_of(entry): entry for entry in data}
+        unknown = [name for name in only if name not in named]
+        if unknown:
+            raise ValueError(
+                f"only names {', '.join(map(str, unknown))}; the data sets are {', '.join(map(str, named))}"
+            )
+        return content | {"data": [entry for name, entry in named.items() if name in only]}
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        names = [data.name for data in self.data]
-        if len(set(names)) != len(names):
-            raise ValueError("two data sets have the same name")
-        if not self.heads:
-            raise ValueError("at least one head is needed")
-        self._check_start()
+        found = contradictions(self)
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
     @property
@@ -73,15 +91,7 @@ class Recipe(Section):
         """Whether the encoder is the start model's."""
         return self.start is not None and self.start.encoder == "keep"
 
-    def _check_start(self) -> None:
-        start = self.start
-        if start and start.decoder == start.encoder == "fresh":
-            raise ValueError("start.decoder and start.encoder are both fresh, so nothing of the start model is used")
-        if not self.keeps_encoder and not self.encoder.source:
-            raise ValueError("encoder.source is missing; only a start model can stand in for it")
-        if not start and any(data.head for data in self.data):
-            raise ValueError("data.head names a head of a start model, but there is no start")
-        if start and start.trained == "decoder" and self.joint.epochs:
-            raise ValueError(
-                "start.trained is decoder, but joint.epochs trains the encoder; set trained to all or epochs to 0"
-            )
+
+def _name_of(entry: Any) -> Any:
+    """Of a data set, which may be plain data yet, or anything that was written in its place."""
+    return entry.get("name") if isinstance(entry, dict) else getattr(entry, "name", None)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
 
-Range = tuple[float, float]
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"the range {list(ends)} ends before it begins")
+    return ends
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
+"""Lowest and highest value."""
 
 
 class Section(BaseModel):

@@ -14,7 +14,7 @@ import numpy as np
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.model.spec import PIVOT
-from training.config import DataSet, Recipe
+from training.config import DataSet, Head, Recipe
 from training.datasets.channel_matching import check_match, match_channels
 from training.datasets.clip import Clip, Split
 from training.datasets.official import OfficialDataSet
@@ -134,13 +134,17 @@ class Corpus:
                     "Data sets of one annotation type share a head and must agree.",
                 )
         heads = self._recipe.heads
-        if set(heads) != set(found):
+        spare = set() if self._recipe.only is None else set(heads) - set(found)
+        if set(heads) - spare != set(found):
             raise UniTalkerError(
                 "recipe.heads",
                 f"The recipe has heads {', '.join(heads)}, its data sets are of types {', '.join(found)}.",
                 "Give one head for each annotation type.",
             )
-        return {name: found[name].model_copy(update={"title": head.title}) for name, head in heads.items()}
+        for name in found:
+            _check_components(found[name], heads[name])
+        used = {name: head for name, head in heads.items() if name in found}
+        return {name: found[name].model_copy(update={"title": head.title}) for name, head in used.items()}
 
     @staticmethod
     def _type_of(source: _Source) -> str:
@@ -159,6 +163,22 @@ class Corpus:
             )
         check_match(source.data.annotation, self._known[wanted], str(source.data.folder))
         return self._known[wanted]
+
+
+def _check_components(annotation: Annotation, head: Head) -> None:
+    if head.components is not None and annotation.kind != "vertices":
+        raise UniTalkerError(
+            "recipe.components",
+            f"heads.{annotation.type_name} asks for {head.components} PCA components, but its numbers are "
+            f"{annotation.kind}; only vertices are predicted by their PCA.",
+            "Leave components out.",
+        )
+    if head.components is not None and head.components > annotation.dim:
+        raise UniTalkerError(
+            "recipe.components",
+            f"heads.{annotation.type_name} asks for {head.components} PCA components of {annotation.dim} coordinates.",
+            "Ask for fewer components.",
+        )
 
 
 def _tell_missing(name: str, data: OfficialDataSet) -> None:

@@ -1,0 +1,79 @@
+"""What no single field shows to be wrong: combinations that could not be trained, or that would do nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backend.model.spec import PIVOT
+
+if TYPE_CHECKING:
+    from training.config.recipe import Recipe
+
+WHISPER_SECONDS = 30.0
+"""Sound that Whisper's position table has room for."""
+_ATTENTION_HEADS = 4
+"""Of both transformer decoders, which share the channels among them."""
+
+
+def contradictions(recipe: Recipe) -> list[str]:
+    """A sentence for each, without full stop; empty for a recipe that makes sense."""
+    return [
+        *_of_data(recipe),
+        *_of_start(recipe),
+        *_of_network(recipe),
+        *_of_lengths(recipe),
+        *_of_stages(recipe),
+    ]
+
+
+def _of_data(recipe: Recipe) -> Iterator[str]:
+    for name, count in Counter(data.name for data in recipe.data).items():
+        if count > 1:
+            yield f"two data sets have the same name, {name}"
+    for data in recipe.data:
+        if data.clean_passes == 0 and data.augmented_passes == 0:
+            yield f"{data.name} is used in no pass: clean_passes and augmented_passes are both 0"
+        if PIVOT in (data.identities or ()):
+            yield f"an identity of {data.name} is called {PIVOT}, which is the name of the pivot identity"
+    if not recipe.heads:
+        yield "at least one head is needed"
+
+
+def _of_start(recipe: Recipe) -> Iterator[str]:
+    start = recipe.start
+    if start and start.decoder == start.encoder == "fresh":
+        yield "start.decoder and start.encoder are both fresh, so nothing of the start model is used"
+    if not recipe.keeps_encoder and not recipe.encoder.source:
+        yield "encoder.source is missing; only a start model can stand in for it"
+    if not start and any(data.head for data in recipe.data):
+        yield "data.head names a head of a start model, but there is no start"
+    if start and start.trained == "decoder" and recipe.joint.epochs:
+        yield "start.trained is decoder, but joint.epochs trains the encoder; set trained to all or epochs to 0"
+
+
+def _of_network(recipe: Recipe) -> Iterator[str]:
+    decoder = recipe.decoder
+    if decoder.kind != "tcn" and decoder.width % _ATTENTION_HEADS:
+        yield f"decoder.width is {decoder.width}; that of a transformer must be a multiple of {_ATTENTION_HEADS}"
+
+
+def _of_lengths(recipe: Recipe) -> Iterator[str]:
+    lengths = {"warm_up.crop_seconds": recipe.warm_up.crop_seconds, "joint.crop_seconds": recipe.joint.crop_seconds}
+    if recipe.joining is not None:
+        lengths["joining.seconds"] = recipe.joining.seconds[1]
+    for name, seconds in lengths.items():
+        if seconds > WHISPER_SECONDS:
+            yield f"{name} reaches {seconds:g} s, but Whisper takes at most {WHISPER_SECONDS:g} s of sound"
+
+
+def _of_stages(recipe: Recipe) -> Iterator[str]:
+    joint, layers = recipe.joint, recipe.encoder.layers
+    if not recipe.start and not recipe.warm_up.epochs and not joint.epochs:
+        yield "warm_up.epochs and joint.epochs are both 0, so nothing would be trained"
+    if joint.epochs and not recipe.keeps_encoder and joint.first_layer >= layers:
+        yield (
+            f"joint.first_layer is {joint.first_layer}, but the encoder has the layers 0 to {layers - 1}, "
+            "so joint training would train none of it"
+        )
