@@ -51,8 +51,9 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME if left out.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder for stored features, shared by runs.")] = Path("runs/cache"),
     encoder: Annotated[
-        Path | None, typer.Option(help="Encoder file in place of the recipe's packages.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="Encoder file or folder in place of the recipe's source.", exists=True)
     ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the encoder from the Hugging Face hub.")] = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Train a model from the beginning."""
@@ -67,7 +68,8 @@ def run_command(
     run = out or Path("runs") / settings.name
     chosen = torch.device(choose_device(device))
     with training_console() as console, watch(run, console) as observer:
-        material = begin(settings, run, Places(data_root, cache, encoder), chosen, console.preparation)
+        places = Places(data_root, cache, encoder, download=download)
+        material = begin(settings, run, places, chosen, console.preparation)
         Trainer(material, run, chosen, observer).fit()
     typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run} FOLDER")
 

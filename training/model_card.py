@@ -42,8 +42,8 @@ def _training(recipe: Recipe) -> str:
     return "\n".join(
         [
             "## How it was trained",
-            f"- Encoder: {encoder.credit or ', '.join(encoder.source)}; {encoder.layers} transformer layers"
-            f"{'' if encoder.final_layer_norm else ', without the final LayerNorm'}.",
+            f"- Encoder: {encoder.credit or ', '.join(encoder.source)}; {encoder.layers or 'all'} transformer layers"
+            f"{', without the final LayerNorm' if encoder.kind == 'whisper' and not encoder.final_layer_norm else ''}.",
             f"- Decoder: {recipe.decoder.kind}, {recipe.decoder.width} channels, "
             f"identity embedding of {recipe.decoder.identity_width}.",
             f"- {warm_up.epochs} epochs of decoder warm-up with a frozen encoder, {joint_text}, "

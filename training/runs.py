@@ -27,11 +27,11 @@ from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
 from training.objective import losses_by_head
 from training.pca import PcaBasis, fit_pca
+from training.pretrained_encoder import PretrainedEncoder, read_pretrained
 from training.sequences import Sequence, has_chance, sequence_seed, split_sequences, training_sequences
 from training.starting import StartingPoint, carry_over, kept_heads, open_starting_point, settled
 from training.store import Progress, Store, build_store, fingerprint
 from training.trainer import CHECKPOINT, Material
-from training.whisper_source import WhisperEncoderWeights, load_encoder
 
 _PCA_BATCH = 1024
 
@@ -43,20 +43,22 @@ class Places:
     Attributes:
         data_root: folder of the data sets.
         cache: folder for stored features, shared by runs.
-        encoder: file to take the encoder from in place of the recipe's source.
+        encoder: file or folder to take the encoder from in place of the recipe's source.
         start_encoder: digest of an encoder that a start model was trained with, on which the stored features depend;
             ``None`` where the encoder is that of the recipe's source.
+        download: whether the user lets the encoder be fetched from the Hugging Face hub.
     """
 
     data_root: Path
     cache: Path
     encoder: Path | None = None
     start_encoder: str | None = None
+    download: bool = False
 
-    def read_encoder(self, recipe: Recipe) -> WhisperEncoderWeights:
+    def read_encoder(self, recipe: Recipe) -> PretrainedEncoder:
         """The pretrained encoder of a recipe."""
-        source = recipe.encoder.source if self.encoder is None else (str(self.encoder),)
-        return load_encoder(source, recipe.encoder.layers)
+        source = () if self.encoder is None else (str(self.encoder),)
+        return read_pretrained(recipe.encoder, source, self.download)
 
 
 def begin(
@@ -90,11 +92,11 @@ def begin(
     _write_places(places, run)
     encoder = None if recipe.keeps_encoder else places.read_encoder(recipe)
     bases = _bases(recipe, corpus, run, kept)
-    spec = model_spec(recipe, corpus, _encoder_spec(recipe, encoder, point))
+    spec = model_spec(recipe, corpus, _encoder_spec(encoder, point))
     torch.manual_seed(recipe.seed)
     model = UniTalker(spec)
     if encoder is not None:
-        _load_encoder_weights(model, encoder)
+        encoder.load_into(model)
     for type_name, basis in bases.items():
         _load_basis(model, type_name, basis)
     for type_name, template in model.template_dict.items():
@@ -137,7 +139,7 @@ def frozen_features(
             start = open_starting_point(recipe.start).model
             model.audio_encoder.load_state_dict(start.audio_encoder.state_dict())
         else:
-            _load_encoder_weights(model, places.read_encoder(recipe))
+            places.read_encoder(recipe).load_into(model)
     training, validation = _stores(recipe, model, corpus, places, device, progress)
     return model.eval().to(device), training, validation
 
@@ -317,7 +319,9 @@ def _with_start(recipe: Recipe, places: Places, point: StartingPoint) -> Places:
 
 def _write_places(places: Places, run: Path) -> None:
     content = {
-        name: str(value.resolve()) if isinstance(value, Path) else value for name, value in asdict(places).items()
+        name: str(value.resolve()) if isinstance(value, Path) else value
+        for name, value in asdict(places).items()
+        if name != "download"
     }
     (run / "run.json").write_text(json.dumps(content), encoding="utf-8")
 
@@ -326,16 +330,11 @@ def _annotations(spec: ModelSpec) -> list[Annotation]:
     return [head.annotation for head in spec.heads]
 
 
-def _encoder_spec(recipe: Recipe, encoder: WhisperEncoderWeights | None, point: StartingPoint | None) -> EncoderSpec:
+def _encoder_spec(encoder: PretrainedEncoder | None, point: StartingPoint | None) -> EncoderSpec:
     if encoder is not None:
-        return EncoderSpec(kind="whisper", config=encoder.config, final_layer_norm=recipe.encoder.final_layer_norm)
+        return encoder.spec
     assert point is not None
     return point.spec.encoder
-
-
-def _load_encoder_weights(model: UniTalker, encoder: WhisperEncoderWeights) -> None:
-    state = {name: torch.from_numpy(array) for name, array in encoder.state.items()}
-    model.audio_encoder.load_state_dict(state)
 
 
 def _load_basis(model: UniTalker, type_name: str, basis: PcaBasis) -> None:

@@ -15,6 +15,8 @@ from backend.model.unitalker import UniTalker
 from training.config import JointStage, Optimiser, Stage
 
 ENCODER_PREFIX = "audio_encoder."
+FROZEN = ("feature_extractor.", "conv1.", "conv2.", "embed_positions.")
+"""Of the encoder: the convolutional front ends, and Whisper's table of sinusoids."""
 TEMPLATE_PREFIX = "template_dict."
 PLAIN_GROUP = 0
 """Parameter group of the decoder, and of the heads without a rate of their own."""
@@ -79,8 +81,11 @@ def _group(model: nn.Module, names: Iterable[str], rate: float) -> dict[str, obj
 def _is_trained(name: str, stage: Stage) -> bool:
     if not name.startswith(ENCODER_PREFIX):
         return not name.startswith(TEMPLATE_PREFIX)
+    if not isinstance(stage, JointStage) or name.removeprefix(ENCODER_PREFIX).startswith(FROZEN):
+        return False
     layer = re.search(r"\.layers\.(\d+)\.", name)
-    return isinstance(stage, JointStage) and layer is not None and int(layer.group(1)) >= stage.first_layer
+    # What is before and between the layers belongs to the lowest.
+    return (int(layer.group(1)) if layer else 0) >= stage.first_layer
 
 
 def _output_scale(pca: nn.Module) -> float:

@@ -161,8 +161,10 @@ def _check_encoder(recipe: Recipe, point: StartingPoint) -> None:
     """A recipe that names an encoder and keeps another one is a mistake."""
     if "encoder" not in recipe.model_fields_set:
         return
-    named = recipe.encoder.model_dump(include={"layers", "final_layer_norm"} & recipe.encoder.model_fields_set)
-    own = _encoder_section(point).model_dump(include=set(named))
+    named = recipe.encoder.model_dump(
+        include={"kind", "layers", "final_layer_norm"} & recipe.encoder.model_fields_set, exclude_none=True
+    )
+    own = _encoder_of_weights(point).model_dump(include=set(named))
     _check_equal("encoder", named, own, point)
 
 
@@ -170,9 +172,14 @@ def _encoder_section(point: StartingPoint) -> Encoder:
     """What a recipe says of the start model's encoder; without a source where only the model itself has it."""
     if point.recipe is not None and point.has_pretrained_encoder:
         return point.recipe.encoder
+    return _encoder_of_weights(point)
+
+
+def _encoder_of_weights(point: StartingPoint) -> Encoder:
     spec = point.spec.encoder
     layers = spec.config["encoder_layers" if spec.kind == "whisper" else "num_hidden_layers"]
-    return Encoder(layers=layers, final_layer_norm=spec.final_layer_norm, credit=f"that of {point.name}")
+    final = spec.kind == "whisper" and spec.final_layer_norm
+    return Encoder(kind=spec.kind, layers=layers, final_layer_norm=final, credit=f"that of {point.name}")
 
 
 def _check_equal(section: str, wanted: dict[str, object], kept: dict[str, object], point: StartingPoint) -> None:

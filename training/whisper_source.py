@@ -76,8 +76,8 @@ def save_encoder(weights: WhisperEncoderWeights, path: Path) -> None:
     partial.replace(path)
 
 
-def load_encoder(sources: Sequence[str], layers: int) -> WhisperEncoderWeights:
-    """The encoder of a recipe: a file that `save_encoder` wrote, or what `read_encoder` reads.
+def load_encoder(sources: Sequence[str], layers: int | None) -> WhisperEncoderWeights:
+    """The encoder of a recipe: a file that `save_encoder` wrote, or what `read_encoder` reads; all layers for ``None``.
 
     Raises:
         UniTalkerError: unreadable, or with another number of layers.
@@ -95,7 +95,7 @@ def load_encoder(sources: Sequence[str], layers: int) -> WhisperEncoderWeights:
             f"{path} is not an encoder file ({error}).",
             "Write one with unitalker train encoder PACKAGE OUT.safetensors.",
         ) from error
-    if config["encoder_layers"] != layers:
+    if layers is not None and config["encoder_layers"] != layers:
         raise UniTalkerError(
             "encoder.layers", f"{path} has {config['encoder_layers']} layers; the recipe asks for {layers}."
         )

@@ -54,12 +54,20 @@ def _of_start(recipe: Recipe) -> Iterator[str]:
 
 
 def _of_network(recipe: Recipe) -> Iterator[str]:
-    decoder = recipe.decoder
+    encoder, decoder = recipe.encoder, recipe.decoder
+    if encoder.kind == "whisper" and encoder.normalise_waveform:
+        yield "encoder.normalise_waveform is for encoders of the waveform; Whisper takes log-mel"
+    if encoder.kind != "whisper" and encoder.final_layer_norm:
+        yield f"encoder.final_layer_norm is Whisper's; a {encoder.kind} encoder has its norms where they belong"
+    if encoder.kind != "whisper" and len(encoder.source) > 1:
+        yield f"encoder.source names {len(encoder.source)} places; a {encoder.kind} encoder comes from one"
     if decoder.kind != "tcn" and decoder.width % _ATTENTION_HEADS:
         yield f"decoder.width is {decoder.width}; that of a transformer must be a multiple of {_ATTENTION_HEADS}"
 
 
 def _of_lengths(recipe: Recipe) -> Iterator[str]:
+    if recipe.encoder.kind != "whisper":
+        return
     lengths = {"warm_up.crop_seconds": recipe.warm_up.crop_seconds, "joint.crop_seconds": recipe.joint.crop_seconds}
     if recipe.joining is not None:
         lengths["joining.seconds"] = recipe.joining.seconds[1]
@@ -72,7 +80,7 @@ def _of_stages(recipe: Recipe) -> Iterator[str]:
     joint, layers = recipe.joint, recipe.encoder.layers
     if not recipe.start and not recipe.warm_up.epochs and not joint.epochs:
         yield "warm_up.epochs and joint.epochs are both 0, so nothing would be trained"
-    if joint.epochs and not recipe.keeps_encoder and joint.first_layer >= layers:
+    if joint.epochs and not recipe.keeps_encoder and layers is not None and joint.first_layer >= layers:
         yield (
             f"joint.first_layer is {joint.first_layer}, but the encoder has the layers 0 to {layers - 1}, "
             "so joint training would train none of it"

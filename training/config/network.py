@@ -32,18 +32,26 @@ class Encoder(Section):
     """The speech encoder.
 
     Attributes:
-        source: a safetensors file that ``unitalker train encoder`` wrote, relative to the data root or absolute,
-            or the names of installed packages that carry a CTranslate2 Whisper model. Not needed where the encoder
-            comes from the start model.
-        layers: transformer layers kept. Early layers know phones and carry over to other voices, late ones know
-            words; three was best in the study behind the bundled model. Fewer is faster.
+        kind: ``wavlm`` and ``wav2vec2`` as in the paper, or ``hubert``; ``whisper`` is small and fast, and its first
+            layers carry over to other voices best.
+        source: for Whisper a safetensors file that ``unitalker train encoder`` wrote, or the names of installed
+            packages that carry a CTranslate2 model; for the others one folder in the Hugging Face format, or the
+            model's name on the hub, which is taken from the local cache unless ``--download`` is given. Not needed
+            where the encoder comes from the start model.
+        layers: transformer layers kept; ``null`` for all, as in the paper. Early layers know phones and carry over
+            to other voices, late ones know words; three of Whisper base's six were best in the study behind the
+            bundled model. Fewer is faster.
         final_layer_norm: whether Whisper's last LayerNorm follows; only right when no layer was cut.
+        normalise_waveform: whether a clip is brought to zero mean and unit variance first. ``null`` does what the
+            model was trained with: not for WavLM base and base plus, but for wav2vec 2.0 and HuBERT.
         credit: who made the weights, and their licence, for the model card.
     """
 
+    kind: Literal["whisper", "wavlm", "wav2vec2", "hubert"] = "whisper"
     source: tuple[str, ...] = ()
-    layers: int = Field(default=3, ge=1)
+    layers: int | None = Field(default=None, ge=1)
     final_layer_norm: bool = False
+    normalise_waveform: bool | None = None
     credit: str = ""
 
 
