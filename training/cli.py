@@ -12,6 +12,7 @@ from backend.errors import UniTalkerError
 from training.config import find_recipe, load_recipe
 from training.datasets.cli import data_app
 from training.pca_cli import pca_app
+from training.report.cli import report_command
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
@@ -24,6 +25,7 @@ OnlyOption = Annotated[list[str] | None, typer.Option(help="Use only this data s
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
+app.command("report")(report_command)
 app.add_typer(data_app, name="data")
 app.add_typer(pca_app, name="pca")
 

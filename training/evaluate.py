@@ -63,7 +63,7 @@ def evaluate_motion(bundle: Bundle, recipe: Recipe, corpus: Corpus, split: Split
     """
     judged: dict[str, list[_Judged]] = {name: [] for name in corpus.names}
     for sequence in evaluation_sequences(corpus, recipe, split):
-        predictions = _model_predictions(bundle, sequence)
+        predictions = model_predictions(bundle, sequence)
         if floor is not None:
             predictions |= floor(sequence)
         judged[sequence.data_set].append(_Judged(sequence, predictions))
@@ -142,7 +142,7 @@ def _encode(model: UniTalker, sequence: Sequence) -> Tensor:
 
 
 @torch.inference_mode()
-def _model_predictions(bundle: Bundle, sequence: Sequence) -> dict[str, np.ndarray]:
+def model_predictions(bundle: Bundle, sequence: Sequence) -> dict[str, np.ndarray]:
     model, spec = bundle.model, bundle.manifest.spec
     features = _encode(model, sequence)
     rows = {OWN: spec.identities.index(sequence.identity)}

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 58, 48
 COLOURS = ("#3d8fd9", "#dd7230", "#3fa565", "#a869c4", "#a38c4e", "#cf5f86")
 """Of lines; in the middle between light and dark, so that they are seen on both."""
@@ -36,7 +35,12 @@ class Line:
 
 
 def line_chart(
-    title: str, x_label: str, y_label: str, lines: Sequence[Line], y_range: tuple[float, float] | None = None
+    title: str,
+    x_label: str,
+    y_label: str,
+    lines: Sequence[Line],
+    y_range: tuple[float, float] | None = None,
+    size: tuple[int, int] = (640, 360),
 ) -> str:
     """One or several lines over a common axis.
 
@@ -46,6 +50,7 @@ def line_chart(
         y_label: beside it.
         lines: at least one with a value; their names are shown when there are several.
         y_range: bottom and top; those of the values if left out.
+        size: width and height in units of which a letter is 12 high.
 
     Returns:
         The SVG document; what is not a line has the colour of the text around it.
@@ -54,14 +59,15 @@ def line_chart(
     ys = [y for line in lines for y in line.y if math.isfinite(y)]
     if not ys:
         raise ValueError(f"{title}: there is no value to draw")
-    across = _Axis(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
-    along = _Axis(*(y_range or (min(ys), max(ys))), _HEIGHT - _BOTTOM, _TOP)
+    width, height = size
+    across = _Axis(min(xs), max(xs), _LEFT, width - _RIGHT)
+    along = _Axis(*(y_range or (min(ys), max(ys))), height - _BOTTOM, _TOP)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         f'font-size="12" fill="currentColor" role="img" aria-label="{escape(title)}">',
         f'<text x="{_LEFT}" y="20" font-size="15">{escape(title)}</text>',
-        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(x_label)}</text>',
-        f'<text transform="translate(16 {(_TOP + _HEIGHT - _BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
+        f'<text x="{(across.first + across.last) / 2}" y="{height - 10}" text-anchor="middle">{escape(x_label)}</text>',
+        f'<text transform="translate(16 {(along.first + along.last) / 2}) rotate(-90)" text-anchor="middle">'
         f"{escape(y_label)}</text>",
         *_grid(across, along),
         *(_legend(lines) if len(lines) > 1 else ()),
@@ -74,12 +80,12 @@ def line_chart(
 def _grid(across: _Axis, along: _Axis) -> Iterator[str]:
     for value in across.ticks():
         place = f"{across(value):.1f}"
-        yield f'<path d="M{place} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="currentColor" stroke-opacity=".16"/>'
-        yield f'<text x="{place}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{value:g}</text>'
+        yield f'<path d="M{place} {along.last}V{along.first}" stroke="currentColor" stroke-opacity=".16"/>'
+        yield f'<text x="{place}" y="{along.first + 18}" text-anchor="middle">{value:g}</text>'
     for value in along.ticks():
         place = f"{along(value):.1f}"
-        yield f'<path d="M{_LEFT} {place}H{_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity=".16"/>'
-        yield f'<text x="{_LEFT - 8}" y="{place}" dy="4" text-anchor="end">{value:g}</text>'
+        yield f'<path d="M{across.first} {place}H{across.last}" stroke="currentColor" stroke-opacity=".16"/>'
+        yield f'<text x="{across.first - 8}" y="{place}" dy="4" text-anchor="end">{value:g}</text>'
 
 
 def _legend(lines: Sequence[Line]) -> Iterator[str]:
@@ -111,12 +117,12 @@ def _stroke(line: Line) -> str:
 class _Axis:
     """From values to places on the paper."""
 
-    def __init__(self, low: float, high: float, first: float, last: float) -> None:
+    def __init__(self, low: float, high: float, first: int, last: int) -> None:
         self._low, self._high = low, high if high > low else low + (abs(low) or 1)
-        self._first, self._last = first, last
+        self.first, self.last = first, last
 
     def __call__(self, value: float) -> float:
-        return self._first + (value - self._low) / (self._high - self._low) * (self._last - self._first)
+        return self.first + (value - self._low) / (self._high - self._low) * (self.last - self.first)
 
     def ticks(self) -> list[float]:
         """Round values, about five."""

@@ -20,11 +20,19 @@ def explained_rows(basis: PcaBasis) -> list[tuple[str, str]]:
     """
     cumulative = np.cumsum(basis.explained_variance_ratio)
     counts = sorted({*(2**n for n in range(len(cumulative).bit_length())), len(cumulative)})
-    rows = [(f"{n} components", f"{100 * cumulative[n - 1]:.2f} %") for n in counts if n <= len(cumulative)]
+    rows = [
+        (f"{n} component{'s' if n > 1 else ''}", f"{100 * cumulative[n - 1]:.2f} %")
+        for n in counts
+        if n <= len(cumulative)
+    ]
     for share in _SHARES:
         enough = np.flatnonzero(cumulative >= share)
-        rows.append((f"{100 * share:g} %", f"{enough[0] + 1} components" if len(enough) else "more components"))
+        rows.append((f"{100 * share:g} %", _components(enough[0] + 1) if len(enough) else "more components"))
     return rows
+
+
+def _components(count: int) -> str:
+    return f"{count} component{'s' if count > 1 else ''}"
 
 
 def explained_chart(basis: PcaBasis) -> str:

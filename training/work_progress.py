@@ -59,12 +59,12 @@ class ProgressLines:
         task = self._tasks[name]
         self._bars.update(task, completed=done, total=total, remark=remark[:_LONGEST_REMARK])
         if not self._draws and time.monotonic() - self._spoken > _SECONDS_BETWEEN_LINES:
-            self._spoken = time.monotonic()
             of = "" if total is None else f" of {total}"
             self.say(f"{name}: {done}{of}, {remark[:_LONGEST_REMARK]}{self._time_left(task)}")
 
     def say(self, text: str) -> None:
         """Prints a line, above the bars if there are any; a log file gets it unwrapped."""
+        self._spoken = time.monotonic()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _time_left(self, task: TaskID) -> str:

@@ -55,9 +55,14 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable", page=True)
 
-    def open(self, page: Path) -> None:
+    def open(self, page: Path, ready: str = "typeof viewer === 'object'") -> None:
         self._call("Page.navigate", page=True, url=page.absolute().as_uri())
-        self.wait_for("document.readyState === 'complete' && typeof viewer === 'object'")
+        self.wait_for(f"document.readyState === 'complete' && {ready}")
+
+    def resize(self, width: int, height: int) -> None:
+        """The page in a window of so many pixels."""
+        sizes = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", page=True, **sizes)
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the page, of a promise when it is kept."""

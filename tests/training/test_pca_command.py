@@ -69,7 +69,7 @@ def test_the_command_prints_draws_and_stores(mesh: Path, tmp_path: Path) -> None
     command = ["pca", "fit", str(mesh), "--components", "6", "--batch", "50", "--coefficients", str(tmp_path / "cache")]
     result = runner.invoke(app, command)
     assert result.exit_code == 0, result.output
-    for expected in ("1 components", "6 components", "95 %", "held out", "coefficients of 8 clips"):
+    for expected in ("1 component ", "6 components", "95 %", "held out", "coefficients of 8 clips"):
         assert expected in result.stdout
     basis = PcaBasis.load(mesh / "pca.npz", dim=36)
     assert len(basis.components) == 6

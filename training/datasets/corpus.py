@@ -88,6 +88,10 @@ class Corpus:
         """Whether a data set keeps clips apart for this purpose."""
         return self._sources[name].data.has_split(split)
 
+    def clip_count(self, name: str, split: Split) -> int:
+        """How many clips of a split are there; 0 without the split."""
+        return len(self._sources[name].data.clip_names(split)) if self.has_split(name, split) else 0
+
     def clips(self, name: str, split: Split) -> Iterator[Clip]:
         """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
         source, annotation = self._sources[name], self.annotation_of(name)
