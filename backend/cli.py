@@ -46,7 +46,7 @@ app.add_typer(models_app, name="models")
 
 
 def main() -> None:
-    """Run the command line; what a person can act on is shown once, without a traceback, and the exit code is 1."""
+    """Run the command line; what a person can act on is shown once, without a traceback."""
     add_plugins(app, sys.argv[1:])
     try:
         app(prog_name="unitalker")
@@ -54,7 +54,7 @@ def main() -> None:
         typer.echo(f"error: {error.message}", err=True)
         if error.hint:
             typer.echo(f"       {error.hint}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_code)
 
 
 def add_plugins(commands: typer.Typer, arguments: list[str]) -> None:

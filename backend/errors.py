@@ -10,7 +10,12 @@ class UniTalkerError(Exception):
         code: stable dotted identifier for programs, e.g. ``audio.not_found``.
         message: what was wrong, naming the file or value.
         hint: what to do about it.
+
+    Attributes:
+        exit_code: of a command that ends with it.
     """
+
+    exit_code = 1
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())

@@ -1,4 +1,8 @@
-"""Batches: sequences of one annotation type, cropped to equal length where the cut falls on both frame grids."""
+"""Batches: sequences of one annotation type, cropped where the cut falls on both frame grids, padded to the longest.
+
+What an optimiser's step sees may be spread over processes, and on each over several parts; every part knows its share
+of the step's valid frames, so that the mean over all of them does not depend on how they were spread.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,7 @@ class Batch:
         target: (B, T, D).
         mask: bool (B, T), false in the padding.
         identity: (B,) rows of the identity table.
+        share: its valid frames in those of the whole step, 0 to 1.
     """
 
     head: str
@@ -38,6 +43,7 @@ class Batch:
     target: Tensor
     mask: Tensor
     identity: Tensor
+    share: float = 1.0
 
     def to(self, device: torch.device) -> Batch:
         """The same with its tensors on `device`."""
@@ -50,16 +56,24 @@ class Batch:
         )
 
 
-def epoch_order(entries: list[Entry], size: int, rng: np.random.Generator) -> list[list[Entry]]:
-    """Every sequence once, in batches of one annotation type, all in random order."""
-    by_head: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_head.setdefault(entry.head, []).append(entry)
-    batches = []
-    for own in by_head.values():
-        shuffled = [own[number] for number in rng.permutation(len(own))]
-        batches += [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
-    return [batches[number] for number in rng.permutation(len(batches))]
+@dataclass(frozen=True)
+class Spread:
+    """How the sequences of a step are spread.
+
+    Attributes:
+        process: which one this is, from 0.
+        processes: how many there are.
+        accumulate: parts that a process computes one after the other.
+    """
+
+    process: int = 0
+    processes: int = 1
+    accumulate: int = 1
+
+    def parts(self, count: int) -> list[list[int]]:
+        """Which of `count` sequences each part of this process has; none of the parts is empty."""
+        own = np.arange(count)[self.process :: self.processes]
+        return [part.tolist() for part in np.array_split(own, self.accumulate) if len(part)]
 
 
 class Loader:
@@ -90,10 +104,38 @@ class Loader:
 
     def load(self, entries: list[Entry], rng: np.random.Generator) -> Batch:
         """Crops what is too long and pads to the longest; `rng` decides on cuts and pivots."""
+        return self.load_parts(entries, rng, Spread())[0]
+
+    def load_parts(self, entries: list[Entry], rng: np.random.Generator, spread: Spread) -> list[Batch]:
+        """What this process computes of a step.
+
+        Every process draws the cuts and pivots of all sequences, so that they do not depend on the number of
+        processes. One for which no sequence is left gets the first with a share of 0.
+        """
+        drawn = self._draw(entries, rng)
+        frames = [cut.stop - cut.start for cut, _ in drawn]
+        parts = spread.parts(len(entries))
+        if not parts:
+            return [self._batch(entries[:1], drawn[:1], share=0.0)]
+        return [
+            self._batch(
+                [entries[number] for number in part],
+                [drawn[number] for number in part],
+                share=sum(frames[number] for number in part) / sum(frames),
+            )
+            for part in parts
+        ]
+
+    def _draw(self, entries: list[Entry], rng: np.random.Generator) -> list[tuple[slice, int]]:
+        """Frames and row of the identity table of each sequence."""
         cuts = [self._cut(entry, rng) for entry in entries]
         rows = [
             self._pivot if rng.random() < self._pivot_probability else self._rows[entry.identity] for entry in entries
         ]
+        return list(zip(cuts, rows, strict=True))
+
+    def _batch(self, entries: list[Entry], drawn: list[tuple[slice, int]], share: float) -> Batch:
+        cuts = [cut for cut, _ in drawn]
         target = _padded([self._store.target(entry)[cut] for entry, cut in zip(entries, cuts, strict=True)])
         frames = tuple(cut.stop - cut.start for cut in cuts)
         read = self._sound if self._from_audio else self._features
@@ -108,7 +150,8 @@ class Loader:
             frames=frames,
             target=target,
             mask=torch.arange(target.shape[1])[None] < torch.tensor(frames)[:, None],
-            identity=torch.tensor(rows),
+            identity=torch.tensor([row for _, row in drawn]),
+            share=share,
         )
 
     def _cut(self, entry: Entry, rng: np.random.Generator) -> slice:

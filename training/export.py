@@ -39,7 +39,7 @@ def open_run(run: Path, device: torch.device) -> tuple[Bundle, Recipe]:
     """The model of a run as if it had been exported, in single precision."""
     checkpoint = load_checkpoint(run / CHECKPOINT)
     model = UniTalker(checkpoint.spec)
-    model.load_state_dict(checkpoint.model)
+    model.load_state_dict(checkpoint.evaluated_model)
     manifest = _manifest(checkpoint.recipe, checkpoint.spec, checkpoint.position.done)
     return Bundle(run, manifest, model.eval().to(device), device), checkpoint.recipe
 

@@ -1,7 +1,7 @@
 """A run folder: recipe, PCA, log and checkpoint of one training, and how it is begun and taken up again.
 
-``recipe.yaml``, ``run.json`` (where data and stored features are), ``pca/TYPE.npz``, ``log.jsonl`` (a line per epoch)
-and ``checkpoint.pt``.
+``recipe.yaml``, ``run.json`` (where data and stored features are), ``data.json`` (which files the data are),
+``pca/TYPE.npz``, ``log.jsonl`` (a line per epoch) and ``checkpoint.pt``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from backend.model.spec import EncoderSpec, HeadSpec, ModelSpec
 from backend.model.unitalker import UniTalker
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import Recipe
+from training.data_manifest import check_unchanged, data_manifest, digest, set_manifest, write_manifest
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
@@ -90,6 +91,7 @@ def begin(
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     _write_places(places, run)
+    write_manifest(data_manifest(corpus), run)
     encoder = None if recipe.keeps_encoder else places.read_encoder(recipe)
     bases = _bases(recipe, corpus, run, kept)
     spec = model_spec(recipe, corpus, _encoder_spec(encoder, point))
@@ -107,12 +109,17 @@ def begin(
 
 
 def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]) -> tuple[Material, Checkpoint]:
-    """Prepares to go on with a run; stored features that are gone are computed again."""
+    """Prepares to go on with a run; stored features that are gone are computed again.
+
+    Raises:
+        UniTalkerError: there is no checkpoint, or the data are not those that the run began with.
+    """
     checkpoint = load_checkpoint(run / CHECKPOINT)
     places = read_places(run)
     model = UniTalker(checkpoint.spec)
     model.load_state_dict(checkpoint.model)
     corpus = Corpus(checkpoint.recipe, places.data_root, _annotations(checkpoint.spec))
+    check_unchanged(data_manifest(corpus), checkpoint.data, run)
     return _material(checkpoint.recipe, model, corpus, places, device, progress), checkpoint
 
 
@@ -175,6 +182,7 @@ def model_spec(recipe: Recipe, corpus: Corpus, encoder: EncoderSpec) -> ModelSpe
 
 def store_for(
     sequences: Callable[[], Iterable[Sequence]],
+    data: str,
     split: Split,
     name: str,
     recipe: Recipe,
@@ -187,6 +195,7 @@ def store_for(
 
     Args:
         sequences: only called when they have to be encoded.
+        data: digest of the data set's files: other data give another store.
         split: of the data set.
         name: of the data set.
         recipe: what the sequences depend on becomes part of the store's name.
@@ -195,13 +204,13 @@ def store_for(
         device: where to compute.
         progress: of the encoding.
     """
-    folder = places.cache / _store_name(split, name, recipe, places, model.spec)
+    folder = places.cache / _store_name(data, split, name, recipe, places, model.spec)
     if (folder / "index.json").is_file():
         return Store(folder)
     return build_store(folder, sequences(), model.to(device), device, progress)
 
 
-def _store_name(split: Split, name: str, recipe: Recipe, places: Places, spec: ModelSpec) -> str:
+def _store_name(data: str, split: Split, name: str, recipe: Recipe, places: Places, spec: ModelSpec) -> str:
     parts = {"encoder", "joining", "augmentation", "silence"}
     settings = next(data for data in recipe.data if data.name == name)
     inputs = [
@@ -209,6 +218,7 @@ def _store_name(split: Split, name: str, recipe: Recipe, places: Places, spec: M
         settings.model_dump_json(exclude={"credit", "head"}),
         ",".join(recipe.loss.mouth_prefixes),
         str(places.data_root.resolve()),
+        data,
     ]
     if places.encoder is not None:
         inputs.append(str(places.encoder.resolve()))
@@ -241,6 +251,7 @@ def _material(
         losses=losses_by_head(recipe, corpus.annotations, stores[0], components),
         training=stores[0],
         validation=stores[1],
+        data=digest(data_manifest(corpus)),
     )
 
 
@@ -258,6 +269,7 @@ def _stores(
         stores = [
             store_for(
                 partial(sequences, corpus, recipe, name),
+                digest(set_manifest(corpus, name, ("train", split))),
                 split,
                 name,
                 recipe,

@@ -78,7 +78,7 @@ def open_starting_point(start: Start) -> StartingPoint:
     if (folder / CHECKPOINT).is_file():
         checkpoint = load_checkpoint(folder / CHECKPOINT)
         model = UniTalker(checkpoint.spec)
-        model.load_state_dict(checkpoint.model)
+        model.load_state_dict(checkpoint.evaluated_model)
         return StartingPoint(checkpoint.recipe.name, checkpoint.recipe.licence, model.eval(), checkpoint.recipe)
     bundle = load_bundle(find_model(start.model).folder)
     manifest = bundle.manifest

@@ -114,6 +114,6 @@ warm_up:
   epochs: 6
   batch: 2
   crop_seconds: 4
-  optimiser: {{kind: adamw, learning_rate: 2.0e-2, schedule: one_cycle}}
+  optimiser: {{kind: adamw, learning_rate: 5.0e-3, schedule: one_cycle}}
 joint: {{epochs: 1, batch: 2, crop_seconds: 2, first_layer: 1}}
 """

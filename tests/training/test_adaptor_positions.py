@@ -37,9 +37,9 @@ class Recorder(Observer):
 
 
 def as_the_paper(recipe: Recipe, kind: str, position: int) -> Recipe:
-    """Clips as they are; every head trained for two epochs, one of them with the encoder."""
+    """Clips as they are, which are few: long enough that the losses fall whatever the order."""
     decoder = recipe.decoder.model_copy(update={"kind": kind, "interpolate_position": position})
-    warm_up = recipe.warm_up.model_copy(update={"epochs": 3})
+    warm_up = recipe.warm_up.model_copy(update={"epochs": 8})
     return recipe.model_copy(update={"decoder": decoder, "joining": None, "warm_up": warm_up})
 
 
@@ -51,9 +51,10 @@ def test_every_position_trains_with_every_decoder_and_animates(
     recipe, recorder = as_the_paper(tiny_recipe, kind, position), Recorder()
     material = begin(recipe, tmp_path / "run", Places(tiny_data, tmp_path / "cache"), CPU, silent)
     Trainer(material, tmp_path / "run", CPU, recorder).fit()
-    assert [report.stage for report in recorder.epochs] == ["warm_up"] * 3 + ["joint"]
+    assert [report.stage for report in recorder.epochs] == ["warm_up"] * 8 + ["joint"]
     for head in ("tiny_weight", "tiny_vertices"):
-        assert recorder.epochs[-1].training[head] < recorder.epochs[0].training[head]
+        # Within the warm-up: the joint stage sees other, shorter crops.
+        assert recorder.epochs[7].training[head] < recorder.epochs[0].training[head]
     motion = animate(
         TorchEngine(open_run(tmp_path / "run", CPU)[0]),
         read_audio(tiny_data / "weights/clips/w0.flac"),

@@ -10,12 +10,13 @@ from training.config.network import Encoder, Head, Start
 from training.config.reading import RECIPES, find_recipe, load_recipe, merge, parse_recipe
 from training.config.recipe import Recipe
 from training.config.section import Range
-from training.config.stage import JointStage, Optimiser, Stage
+from training.config.stage import EarlyStop, JointStage, Optimiser, Stage
 
 __all__ = [
     "RECIPES",
     "Augmentation",
     "DataSet",
+    "EarlyStop",
     "Encoder",
     "Head",
     "Joining",

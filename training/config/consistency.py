@@ -85,3 +85,6 @@ def _of_stages(recipe: Recipe) -> Iterator[str]:
             f"joint.first_layer is {joint.first_layer}, but the encoder has the layers 0 to {layers - 1}, "
             "so joint training would train none of it"
         )
+    for name, stage in (("warm_up", recipe.warm_up), ("joint", joint)):
+        if stage.early_stop and stage.early_stop.metric not in ("mean", *recipe.heads):
+            yield f"{name}.early_stop.metric is {stage.early_stop.metric}, which is neither mean nor a head"

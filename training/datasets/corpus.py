@@ -92,6 +92,11 @@ class Corpus:
         """How many clips of a split are there; 0 without the split."""
         return len(self._sources[name].data.clip_names(split)) if self.has_split(name, split) else 0
 
+    def files(self, name: str, split: Split) -> list[Path]:
+        """Files of a data set that a split is made from; none if it has no such split."""
+        data = self._sources[name].data
+        return data.files(split) if data.has_split(split) else []
+
     def clips(self, name: str, split: Split) -> Iterator[Clip]:
         """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
         source, annotation = self._sources[name], self.annotation_of(name)

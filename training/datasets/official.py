@@ -140,6 +140,12 @@ class OfficialDataSet:
         """Names of the clips of a split whose files are there, in the order of its file."""
         return [Path(entry.annot_path).stem for entry in self._present(split)]
 
+    def files(self, split: Split) -> list[Path]:
+        """Files that a split is made from, as far as they are there: its list, templates, motions and sounds."""
+        described = (self._list_file(split), self.folder / "annotation.json", self.folder / "id_template.npy")
+        clips = [self.folder / name for entry in self._present(split) for name in (entry.annot_path, entry.audio_path)]
+        return [*(path for path in described if path.is_file()), *clips]
+
     def clips(self, split: Split, like_released_code: bool = False) -> Iterator[Clip]:
         """Reads the clips of a split one after the other; those shorter than half a second are left out.
 

@@ -1,0 +1,39 @@
+"""From a batch to its loss, as one module: what several processes share is a module's call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from backend.model.unitalker import UniTalker
+from training.batches import Batch
+from training.losses import SumOf
+
+
+class BatchLoss(nn.Module):
+    """The network and the losses of its heads.
+
+    Args:
+        model: the network.
+        losses: by head; each a mean over the valid frames of a batch, so that means of parts can be joined.
+    """
+
+    def __init__(self, model: UniTalker, losses: Mapping[str, SumOf]) -> None:
+        super().__init__()
+        self.model = model
+        self.losses = nn.ModuleDict(dict(losses))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """A scalar."""
+        features, counts = self._encode(batch) if batch.is_audio else (batch.speech, batch.lengths)
+        prediction = self.model.decode(features, batch.frames, batch.identity, batch.head, counts)
+        loss: Tensor = self.losses[batch.head](prediction, batch.target, batch.mask)
+        return loss
+
+    def _encode(self, batch: Batch) -> tuple[Tensor, tuple[int, ...]]:
+        """Features, and how many of each sound are valid."""
+        features = self.model.encode(batch.speech, batch.lengths, batch.frames)
+        if self.model.spec.decoder.interpolate_position == 0:
+            return features, batch.frames
+        return features, tuple(self.model.feature_count(length) for length in batch.lengths)
