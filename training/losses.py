@@ -190,6 +190,9 @@ def paper_loss(
     geometry: Geometry | None = None,
     components: Tensor | None = None,
     region: Sequence[int] | Tensor | None = None,
+    parameter_weight: float = BLENDSHAPE_WEIGHT,
+    coefficient_weight: float = PCA_WEIGHT,
+    weight: float = 1.0,
 ) -> SumOf:
     """The loss that the paper and its released code use for an annotation type.
 
@@ -198,25 +201,28 @@ def paper_loss(
         geometry: Eq. 3 or Eq. 4; blendshapes without one are compared as weights only, FLAME needs it.
         components: of the head's PCA, (K, D).
         region: vertices that count; the released code restricts FLAME to the face.
+        parameter_weight: of blendshape weights.
+        coefficient_weight: of PCA coefficients; 0 leaves them out.
+        weight: of the whole.
 
     Raises:
         UniTalkerError: a FLAME annotation without the FLAME model.
     """
     losses: dict[str, Loss] = {}
     if annotation.kind == "blendshapes":
-        losses["weights"] = ParameterMSE(BLENDSHAPE_WEIGHT)
+        losses["weights"] = ParameterMSE(weight * parameter_weight)
     if annotation.kind == "vertices":
         geometry = geometry or FlatVertices()
     if annotation.kind == "flame" and geometry is None:
         raise UniTalkerError(
             "loss.needs_flame",
             f"{annotation.type_name}: FLAME parameters are compared as vertices, which needs the FLAME model.",
-            "Give the path of your flame.npz in the recipe.",
+            f"Give the path of your flame.npz as heads.{annotation.type_name}.basis in the recipe.",
         )
     if geometry is not None:
-        losses["vertices"] = VertexMSE(geometry, region)
-    if components is not None:
-        losses["coefficients"] = PcaMSE(components)
+        losses["vertices"] = VertexMSE(geometry, region, weight)
+    if components is not None and coefficient_weight:
+        losses["coefficients"] = PcaMSE(components, weight * coefficient_weight)
     return SumOf(losses)
 
 

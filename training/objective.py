@@ -1,7 +1,7 @@
-"""The loss of each head, with weights from the statistics of its training targets.
+"""The loss of each head: the paper's, or one with weights from the statistics of its training targets.
 
-Heads share the decoder body, so their losses have to be of one scale: each is divided by the variance of what it
-compares, and an error as large as the motion itself costs about 1.
+Heads share the decoder body, so their losses should be of one scale: in the scaled form each is divided by the
+variance of what it compares, and an error as large as the motion itself costs about 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch
 
 from backend.annotation import Annotation
 from training.config import Head, Loss, Recipe
-from training.losses import ApertureLoss, PcaMSE, SumOf, WeightedMSE, variance_weights
+from training.head_geometry import HeadGeometry
+from training.losses import ApertureLoss, PcaMSE, SumOf, WeightedMSE, paper_loss, variance_weights
 from training.sequences import mouth_channels
 from training.store import Store
 
@@ -55,7 +56,11 @@ def target_statistics(store: Store, annotation: Annotation) -> TargetStatistics:
 
 
 def losses_by_head(
-    recipe: Recipe, annotations: dict[str, Annotation], store: Store, components: Mapping[str, torch.Tensor]
+    recipe: Recipe,
+    annotations: Mapping[str, Annotation],
+    store: Store,
+    components: Mapping[str, torch.Tensor],
+    geometries: Mapping[str, HeadGeometry],
 ) -> dict[str, SumOf]:
     """The loss of every head.
 
@@ -64,7 +69,13 @@ def losses_by_head(
         annotations: by type.
         store: of the training sequences.
         components: of the PCA, (K, D), by annotation type, for heads that have one.
+        geometries: values to vertices, by annotation type; only the paper's form asks for them.
     """
+    if recipe.loss.form == "paper":
+        return {
+            name: _paper_loss(annotation, geometries[name], components.get(name), recipe.loss, recipe.heads[name])
+            for name, annotation in annotations.items()
+        }
     losses = {}
     for name, annotation in annotations.items():
         statistics = target_statistics(store, annotation)
@@ -74,6 +85,20 @@ def losses_by_head(
         else:
             losses[name] = _vertex_loss(annotation, statistics, recipe.loss, head, components.get(name))
     return losses
+
+
+def _paper_loss(
+    annotation: Annotation, head: HeadGeometry, components: torch.Tensor | None, settings: Loss, recipe: Head
+) -> SumOf:
+    return paper_loss(
+        annotation,
+        head.geometry,
+        components,
+        head.region,
+        settings.parameter_weight,
+        settings.coefficient_weight,
+        recipe.loss_weight,
+    )
 
 
 def _blendshape_loss(annotation: Annotation, statistics: TargetStatistics, settings: Loss, head: Head) -> SumOf:

@@ -23,6 +23,7 @@ from backend.official_release import data_sets, released_annotations
 from backend.official_resources import template_of
 from training.flame import FlameGeometry
 from training.geometry import BlendshapeBasis, FlatVertices, Geometry
+from training.head_geometry import read_vertex_numbers
 
 SOUNDS = (".wav", ".mp3")
 FLAME_FILE, FACE_FILE = "flame.npz", "flame_humanface_index.npy"
@@ -40,7 +41,7 @@ class FaceOfFlame(Geometry):
     def __init__(self, flame: FlameGeometry, face: np.ndarray) -> None:
         super().__init__()
         self.flame = flame
-        self.register_buffer("face", torch.from_numpy(face.astype(np.int64)), persistent=False)
+        self.register_buffer("face", torch.from_numpy(face), persistent=False)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         vertices: torch.Tensor = self.flame(values)[..., self.face, :]
@@ -66,7 +67,7 @@ def read_geometries(resources: Path | None) -> tuple[dict[str, Geometry], list[s
         else:
             missing.append(f"{head} is left out for want of {file} in --resources.")
     if resources and (resources / FLAME_FILE).is_file() and (resources / FACE_FILE).is_file():
-        face = _face(resources / FACE_FILE)
+        face = read_vertex_numbers(resources / FACE_FILE)
         geometries[FLAME_HEAD] = FaceOfFlame(FlameGeometry.load(resources / FLAME_FILE), face)
     else:
         missing.append(f"{FLAME_HEAD} is left out for want of {FLAME_FILE} and {FACE_FILE} in --resources.")
@@ -152,17 +153,3 @@ def write_results(results: Iterable[tuple[str, np.ndarray]], path: Path) -> list
                 np.lib.format.write_array(entry, vertices, allow_pickle=False)
             names.append(name)
     return names
-
-
-def _face(path: Path) -> np.ndarray:
-    try:
-        face = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UniTalkerError(
-            "file.unreadable", f"{path} cannot be read: {error}.", "Take the released file."
-        ) from error
-    if not np.issubdtype(face.dtype, np.integer):
-        raise UniTalkerError(
-            "file.unreadable", f"{path} holds {face.dtype}, not vertex numbers.", "Take the released file."
-        )
-    return np.asarray(face).reshape(-1)

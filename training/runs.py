@@ -26,6 +26,7 @@ from training.data_manifest import check_unchanged, data_manifest, digest, set_m
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
+from training.head_geometry import read_geometries
 from training.objective import losses_by_head
 from training.pca import PcaBasis, fit_pca
 from training.pretrained_encoder import PretrainedEncoder, read_pretrained
@@ -242,13 +243,15 @@ def _material(
     device: torch.device,
     progress: Callable[[str], Progress],
 ) -> Material:
+    # Before the hours of encoding: what is missing for the loss is told now.
+    geometries = read_geometries(recipe, corpus.annotations, places.data_root)
     stores = _stores(recipe, model, corpus, places, device, progress)
     components = {name: layer.get_buffer("feat_to_data").cpu() for name, layer in model.pca_layer_dict.items()}
     return Material(
         recipe=recipe,
         spec=model.spec,
         model=model,
-        losses=losses_by_head(recipe, corpus.annotations, stores[0], components),
+        losses=losses_by_head(recipe, corpus.annotations, stores[0], components, geometries),
         training=stores[0],
         validation=stores[1],
         data=digest(data_manifest(corpus)),

@@ -64,9 +64,16 @@ class Head(Section):
             if the explained variance in the log is below 0.98.
         loss_weight: of this head beside the others; lower it if an auxiliary head costs the main one accuracy.
         layers: linear layers of the head.
+        basis: file below the data root by which the paper's loss turns the numbers into vertices: for blendshapes an
+            ``.npz`` with ``meanshape`` and ``blendshape`` (Eq. 3), for FLAME parameters your FLAME model (Eq. 4).
+            Without one blendshapes are compared as weights alone; FLAME needs it.
+        region: ``.npy`` file below the data root with the numbers of the vertices that count in the paper's loss;
+            all if left out.
     """
 
     title: str
     components: int | None = Field(default=None, gt=0)
     loss_weight: float = Field(default=1.0, gt=0)
     layers: int = Field(default=1, ge=1)
+    basis: str | None = None
+    region: str | None = None
