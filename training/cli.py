@@ -9,7 +9,7 @@ import typer
 
 from backend.engine import choose_device
 from backend.errors import UniTalkerError
-from training.config import find_recipe, load_recipe
+from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.pca_cli import pca_app
 from training.report.cli import report_command
@@ -22,6 +22,9 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 RecipeArgument = Annotated[str, typer.Argument(help="A YAML file, or the name of one in training/recipes.")]
 DataRootOption = Annotated[Path, typer.Option(help="Folder of the data sets.")]
 OnlyOption = Annotated[list[str] | None, typer.Option(help="Use only this data set of the recipe; may be repeated.")]
+ChangesOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a field, such as decoder.kind=transformer; may be repeated.")
+]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
@@ -50,6 +53,7 @@ def run_command(
     recipe: RecipeArgument,
     data_root: DataRootOption = Path("data"),
     only: OnlyOption = None,
+    changes: ChangesOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME if left out.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder for stored features, shared by runs.")] = Path("runs/cache"),
     encoder: Annotated[
@@ -66,7 +70,7 @@ def run_command(
     from training.trainer import Trainer
     from training.watching import watch
 
-    settings = load_recipe(find_recipe(recipe), only or ())
+    settings = load_recipe(find_recipe(recipe), only or (), parse_changes(changes or ()))
     run = out or Path("runs") / settings.name
     chosen = torch.device(choose_device(device))
     with training_console() as console, watch(run, console) as observer:

@@ -145,7 +145,8 @@ def _encode(model: UniTalker, sequence: Sequence) -> Tensor:
 def model_predictions(bundle: Bundle, sequence: Sequence) -> dict[str, np.ndarray]:
     model, spec = bundle.model, bundle.manifest.spec
     features = _encode(model, sequence)
-    rows = {OWN: spec.identities.index(sequence.identity)}
+    # People of data sets that were held out have no row.
+    rows = {OWN: spec.identities.index(sequence.identity)} if sequence.identity in spec.identities else {}
     if spec.has_pivot:
         rows[PIVOT] = len(spec.identities) - 1
     return {

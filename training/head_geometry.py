@@ -105,10 +105,11 @@ def read_vertex_numbers(path: Path) -> np.ndarray:
         numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UniTalkerError(
-            "file.unreadable", f"{path} cannot be read: {error}.", "Take the released file."
+            "file.unreadable", f"{path} cannot be read: {error}.", "It must be a .npy of whole numbers."
         ) from error
-    if not np.issubdtype(numbers.dtype, np.integer):
+    if not isinstance(numbers, np.ndarray) or not np.issubdtype(numbers.dtype, np.integer):
+        found = numbers.dtype if isinstance(numbers, np.ndarray) else "several arrays"
         raise UniTalkerError(
-            "file.unreadable", f"{path} holds {numbers.dtype}, not vertex numbers.", "Take the released file."
+            "file.unreadable", f"{path} holds {found}, not vertex numbers.", "It must be a .npy of whole numbers."
         )
     return np.asarray(numbers, np.int64).reshape(-1)

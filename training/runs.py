@@ -281,7 +281,7 @@ def _stores(
                 device,
                 progress(f"encode {name} {split}"),
             )
-            for name in corpus.names
+            for name in corpus.trained
             if corpus.has_split(name, split)
         ]
         return Store.joined(places.cache, stores)
@@ -302,7 +302,7 @@ def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[st
     for type_name, annotation in corpus.annotations.items():
         head = recipe.heads[type_name]
         if head.components is not None and type_name not in kept:
-            folders = [corpus.folder_of(name) for name in corpus.names if corpus.annotation_of(name) == annotation]
+            folders = [corpus.folder_of(name) for name in corpus.trained if corpus.annotation_of(name) == annotation]
             stored = folders[0] / PCA_FILE
             if len(folders) == 1 and stored.is_file():
                 basis = PcaBasis.load(stored, annotation.dim).first(head.components)
@@ -320,7 +320,7 @@ def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[st
 
 
 def _motions(corpus: Corpus, annotation: Annotation) -> Iterator[np.ndarray]:
-    for name in corpus.names:
+    for name in corpus.trained:
         if corpus.annotation_of(name) == annotation:
             for clip in corpus.clips(name, "train"):
                 yield clip.motion

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from backend.errors import UniTalkerError
-from training.config import Joining, Recipe, load_recipe, parse_recipe
+from training.config import Joining, Recipe, load_recipe, parse_changes, parse_recipe
 from training.datasets.corpus import Corpus
+from training.evaluation import evaluate
+from training.runs import Places, begin
+from training.trainer import Trainer
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -146,3 +152,55 @@ def test_components_that_a_head_cannot_have_are_found_before_training(
 ) -> None:
     with pytest.raises(UniTalkerError, match=told):
         Corpus(parse_recipe(changed(plain, place, value), "recipe"), tiny_data)
+
+
+def test_fields_are_changed_from_the_command_line(plain: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path, "plain", **plain)
+    changes = parse_changes(["decoder.kind=transformer", "warm_up.optimiser.learning_rate=1e-3", "joining=null"])
+    recipe = load_recipe(path, changes=changes)
+    assert (recipe.decoder.kind, recipe.warm_up.optimiser.learning_rate, recipe.joining) == ("transformer", 1e-3, None)
+    assert recipe.decoder.width == plain["decoder"]["width"]
+    for setting, told in (("decoder.kind", "sets nothing"), ("heads={", "is not valid YAML")):
+        with pytest.raises(UniTalkerError, match=told):
+            parse_changes([setting])
+
+
+def test_fewer_clips_are_chosen_evenly(plain: dict[str, Any], tiny_data: Path) -> None:
+    plain["data"][0]["clips"] = 3
+    corpus = Corpus(parse_recipe(plain, "recipe"), tiny_data)
+    assert [clip.name for clip in corpus.clips("W", "train")] == ["w0", "w2", "w5"]
+    assert len(list(corpus.clips("W", "val"))) == 2
+
+
+def test_held_out_data_are_evaluated_under_the_pivot_alone(
+    plain: dict[str, Any], tiny_data: Path, tmp_path: Path
+) -> None:
+    other = {"name": "V", "folder": "weights", "identities": ["cat", "dan"]}
+    plain["warm_up"]["epochs"], plain["joint"]["epochs"] = 1, 0
+    recipe = parse_recipe(plain | {"data": [*plain["data"], other], "held_out": ["V"]}, "recipe")
+    places = Places(tiny_data, tmp_path / "cache")
+    material = begin(recipe, tmp_path / "run", places, CPU, lambda _name: lambda _done, _what: None)
+    assert material.spec.identities == ("ann", "bob", "pivot")
+    assert {entry.data_set for entry in (*material.training.entries, *material.validation.entries)} == {"W", "M"}
+    Trainer(material, tmp_path / "run", CPU).fit()
+    rows = evaluate(tmp_path / "run", None, "val", None, None, False, CPU).rows
+    assert {row.system for row in rows if row.data == "V val"} == {"pivot"}
+    assert {row.system for row in rows if row.data == "W val"} == {"own identity", "pivot"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"held_out": ["X"]}, "held_out names X"),
+        ({"held_out": ["W", "M"]}, "nothing to train on"),
+        ({"held_out": ["W"], "pivot_probability": 0}, "does not exist with pivot_probability 0"),
+    ],
+)
+def test_impossible_held_out_data_are_refused(plain: dict[str, Any], changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(UniTalkerError, match=told):
+        parse_recipe(plain | changes, "recipe")
+
+
+def test_the_only_data_set_of_a_head_cannot_be_held_out(plain: dict[str, Any], tiny_data: Path) -> None:
+    with pytest.raises(UniTalkerError, match="no other data set trains the head tiny_weight"):
+        Corpus(parse_recipe(plain | {"held_out": ["W"]}, "recipe"), tiny_data)

@@ -7,7 +7,7 @@ silently fall back to a default.
 from training.config.data import Augmentation, DataSet, Joining, Silence
 from training.config.loss import Loss
 from training.config.network import Encoder, Head, Start
-from training.config.reading import RECIPES, find_recipe, load_recipe, merge, parse_recipe
+from training.config.reading import RECIPES, find_recipe, load_recipe, merge, parse_changes, parse_recipe
 from training.config.recipe import Recipe
 from training.config.section import Range
 from training.config.stage import EarlyStop, JointStage, Optimiser, Stage
@@ -31,5 +31,6 @@ __all__ = [
     "find_recipe",
     "load_recipe",
     "merge",
+    "parse_changes",
     "parse_recipe",
 ]

@@ -39,6 +39,14 @@ def _of_data(recipe: Recipe) -> Iterator[str]:
             yield f"an identity of {data.name} is called {PIVOT}, which is the name of the pivot identity"
     if not recipe.heads:
         yield "at least one head is needed"
+    names = {data.name for data in recipe.data}
+    for name in recipe.held_out:
+        if name not in names:
+            yield f"held_out names {name}; the data sets are {', '.join(sorted(names))}"
+    if recipe.held_out and names <= set(recipe.held_out):
+        yield "all data sets are held out, so there is nothing to train on"
+    if recipe.held_out and not recipe.pivot_probability:
+        yield "held_out data sets are spoken by the pivot identity, which does not exist with pivot_probability 0"
 
 
 def _of_start(recipe: Recipe) -> Iterator[str]:

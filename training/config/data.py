@@ -22,6 +22,8 @@ class DataSet(Section):
             the clips, ``none`` nothing. Use ``none`` for hand-made or solved weights whose rest is 0 already.
         head: of the start model, to train it with data of another annotation type: channels are matched by name, and
             the frame rate becomes the head's. Left out: the head of the data's own type.
+        clips: how many training clips are used, evenly chosen from all; ``null`` for all. For finding out how much
+            data is needed.
         clean_passes: how often each clip is used as it is. Left out, as in the paper: 10, 5 and 4 times for D0, D1
             and D2 of the release, once for all others.
         augmented_passes: how often in addition with augmentation; raise for small data sets.
@@ -33,6 +35,7 @@ class DataSet(Section):
     identities: tuple[str, ...] | None = None
     neutral: Literal["none", "annotation", "quiet"] = "none"
     head: str | None = None
+    clips: int | None = Field(default=None, gt=0)
     clean_passes: int | None = Field(default=None, ge=0)
     augmented_passes: int = Field(default=0, ge=0)
     credit: str = ""

@@ -23,19 +23,20 @@ def find_recipe(name: str) -> Path:
     return path if path.suffix or path.exists() else RECIPES / f"{name}.yaml"
 
 
-def load_recipe(path: Path, only: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: Path, only: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> Recipe:
     """Reads a recipe and those it extends.
 
     Args:
         path: the file. Its ``extends`` names another recipe, beside it or among those that come with this package,
             of which it says only what differs; see `merge`.
         only: data sets to use of those in the recipe; all if empty. They become part of its name.
+        changes: see `merge`, which they come to in the end.
 
     Raises:
         UniTalkerError: a file is missing, not YAML, extends itself, or has a wrong, missing or unknown field; the
             message names it.
     """
-    content = _resolved(path, ())
+    content = merge(_resolved(path, ()), changes or {})
     if only:
         content = merge(content, {"name": "-".join((str(content.get("name")), *only)), "only": list(only)})
     return parse_recipe(content, str(path))
@@ -64,6 +65,32 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(known, Mapping) and isinstance(value, Mapping)
         merged[name] = merge(known, value) if both else value  # type: ignore[arg-type]  # both are mappings
     return merged
+
+
+def parse_changes(settings: Sequence[str]) -> dict[str, Any]:
+    """``decoder.kind=transformer`` and the like as `merge` takes them.
+
+    Args:
+        settings: a field with the sections above it, and its value in YAML.
+
+    Raises:
+        UniTalkerError: one has no ``=``, or is not YAML behind it.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        place, equals, value = setting.partition("=")
+        if not equals:
+            raise UniTalkerError(
+                "recipe.setting", f"{setting!r} sets nothing.", "Write it as decoder.kind=transformer."
+            )
+        try:
+            change = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UniTalkerError("recipe.setting", f"{value!r} in {setting!r} is not valid YAML.") from error
+        for section in reversed(place.strip().split(".")):
+            change = {section: change}
+        changes = merge(changes, change)
+    return changes
 
 
 def _resolved(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Recipe(Section):
         data: data sets in the order of the identity table.
         only: names of the data sets to use of these; all if left out. Heads of annotation types that none of them
             has are left out too. For models of single data sets beside one of all.
+        held_out: names of data sets that are not trained on, only evaluated, under the pivot identity; their
+            annotation types must be those of others. For seeing what a model makes of voices it never heard.
         start: see `Start`; left out, decoder and heads begin at random.
         encoder: see `Encoder`.
         decoder: see `backend.model.spec.DecoderSpec`.
@@ -50,6 +52,7 @@ class Recipe(Section):
     limits: tuple[str, ...] = ()
     data: tuple[DataSet, ...] = Field(min_length=1)
     only: tuple[str, ...] | None = None
+    held_out: tuple[str, ...] = ()
     start: Start | None = None
     encoder: Encoder = Encoder()
     decoder: DecoderSpec = DecoderSpec()

@@ -59,9 +59,14 @@ class Corpus:
         return tuple(self._sources)
 
     @property
+    def trained(self) -> tuple[str, ...]:
+        """Names of those that are trained on; the others are only evaluated."""
+        return tuple(name for name in self._sources if name not in self._recipe.held_out)
+
+    @property
     def identities(self) -> tuple[str, ...]:
         """Rows of the identity table: each person once, in order of appearance, then the pivot."""
-        people = dict.fromkeys(name for source in self._sources.values() for name in source.data.identities)
+        people = dict.fromkeys(person for name in self.trained for person in self._sources[name].data.identities)
         return (*people, PIVOT) if self._recipe.pivot_probability > 0 else tuple(people)
 
     def annotation_of(self, name: str) -> Annotation:
@@ -100,7 +105,7 @@ class Corpus:
     def clips(self, name: str, split: Split) -> Iterator[Clip]:
         """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
         source, annotation = self._sources[name], self.annotation_of(name)
-        for clip in source.data.clips(split):
+        for clip in self._read(name, split):
             motion = clip.motion
             if source.settings.neutral != "none":
                 motion = motion - self._neutral_of(name, clip.identity)
@@ -109,6 +114,17 @@ class Corpus:
                 yield replace(resting, annotation=annotation)
             else:
                 yield match_channels(resting, annotation)
+
+    def _read(self, name: str, split: Split) -> Iterator[Clip]:
+        """Clips as they are stored; of the training clips those that the recipe asks for."""
+        source = self._sources[name]
+        readers, count = source.data.readers(split), source.settings.clips
+        if split == "train" and count is not None and count < len(readers):
+            readers = [readers[place * len(readers) // count] for place in range(count)]
+        for reader in readers:
+            clip = reader.read()
+            if clip is not None:
+                yield clip
 
     def _neutral_of(self, name: str, identity: str) -> np.ndarray:
         source = self._sources[name]
@@ -124,7 +140,7 @@ class Corpus:
     @cached_property
     def _quiet_neutrals(self) -> dict[str, dict[str, np.ndarray]]:
         return {
-            name: _median_when_quiet(source.data, self._recipe)
+            name: _median_when_quiet(self._read(name, "train"), source.data.folder, self._recipe)
             for name, source in self._sources.items()
             if source.settings.neutral == "quiet"
         }
@@ -141,6 +157,14 @@ class Corpus:
                     f"{source.data.folder}: {annotation.type_name} has other channels or another frame rate "
                     "than in the data set before it.",
                     "Data sets of one annotation type share a head and must agree.",
+                )
+        trained = {self._type_of(self._sources[name]) for name in self.trained}
+        for name in self._recipe.held_out:
+            if self._type_of(self._sources[name]) not in trained:
+                raise UniTalkerError(
+                    "recipe.held_out",
+                    f"{name} is held out, but no other data set trains the head {self._type_of(self._sources[name])}.",
+                    "Use only instead, which leaves its head out too.",
                 )
         heads = self._recipe.heads
         spare = set() if self._recipe.only is None else set(heads) - set(found)
@@ -201,10 +225,10 @@ def _tell_missing(name: str, data: OfficialDataSet) -> None:
             _log.warning("%s: %d files of %s.json are missing, the first is %s", name, len(files), split, files[0])
 
 
-def _median_when_quiet(data: OfficialDataSet, recipe: Recipe) -> dict[str, np.ndarray]:
+def _median_when_quiet(clips: Iterable[Clip], folder: Path, recipe: Recipe) -> dict[str, np.ndarray]:
     """Resting face by identity: the median of training frames in which nobody speaks."""
     frames: dict[str, list[np.ndarray]] = defaultdict(list)
-    for clip in data.clips("train"):
+    for clip in clips:
         frames[clip.identity].append(clip.motion[quiet_frames(clip.audio, len(clip.motion), clip.fps, recipe.silence)])
     neutral = {}
     for identity, parts in frames.items():
@@ -212,7 +236,7 @@ def _median_when_quiet(data: OfficialDataSet, recipe: Recipe) -> dict[str, np.nd
         if not len(quiet):
             raise UniTalkerError(
                 "data.neutral",
-                f"{data.folder}: {identity} is never silent, so there is no resting face to be found.",
+                f"{folder}: {identity} is never silent, so there is no resting face to be found.",
                 "Set neutral to none, or add the resting weights to annotation.json.",
             )
         neutral[identity] = np.median(quiet, axis=0)

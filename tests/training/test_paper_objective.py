@@ -1,0 +1,108 @@
+"""The paper's loss from a recipe: bases, regions and PCA read from files, and what is wrong with these."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from backend.errors import UniTalkerError
+from backend.model.unitalker import HeadOutput
+from training.config import Recipe, parse_recipe
+from training.runs import Places, begin
+from training.store import Progress
+from training.trainer import EpochReport, Material, Observer, Trainer
+
+CPU = torch.device("cpu")
+
+
+def silent(_name: str) -> Progress:
+    return lambda _done, _what: None
+
+
+class Recorder(Observer):
+    def __init__(self) -> None:
+        self.epochs: list[EpochReport] = []
+
+    def epoch(self, report: EpochReport) -> None:
+        self.epochs.append(report)
+
+
+@pytest.fixture
+def data(tiny_data: Path, tmp_path: Path) -> Path:
+    """The tiny data with a basis for its weights and a region of its mesh."""
+    shutil.copytree(tiny_data, tmp_path / "data")
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "data/basis.npz", meanshape=rng.normal(0, 0.1, (5, 3)), blendshape=rng.normal(0, 0.01, (7, 5, 3))
+    )
+    np.save(tmp_path / "data/region.npy", np.array([0, 3]))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def content(tiny_recipe: Recipe) -> dict[str, Any]:
+    content = tiny_recipe.model_dump(mode="json")
+    content["loss"] = {"form": "paper"}
+    content["heads"]["tiny_weight"]["basis"] = "basis.npz"
+    content["heads"]["tiny_vertices"]["region"] = "region.npy"
+    content["joint"]["epochs"] = 0
+    return content
+
+
+def prepared(content: dict[str, Any], data: Path) -> Material:
+    return begin(parse_recipe(content, "recipe"), data / "run", Places(data, data / "cache"), CPU, silent)
+
+
+def test_its_terms_are_those_of_equations_2_and_3(content: dict[str, Any], data: Path) -> None:
+    losses = prepared(content, data).losses
+    rng = np.random.default_rng(1)
+    predicted, target = (torch.from_numpy(rng.random((1, 4, 7), np.float32)) for _ in range(2))
+    error = (predicted - target).double()
+    basis = torch.from_numpy(np.load(data / "basis.npz")["blendshape"])
+    terms = losses["tiny_weight"].terms(HeadOutput(predicted, None), target)
+    assert float(terms["weights"]) == pytest.approx(1e-4 * float(error.square().mean()), rel=1e-4)
+    vertices = torch.einsum("btk,kvc->btvc", error, basis)
+    assert float(terms["vertices"]) == pytest.approx(float(vertices.square().mean()), rel=1e-4)
+    mesh = losses["tiny_vertices"]
+    moved = torch.zeros(1, 4, 36)
+    moved[..., 3:9] = 1  # Vertices 1 and 2, which are outside of the region.
+    nothing = HeadOutput(torch.zeros(1, 4, 36), torch.zeros(1, 4, 4))
+    assert float(mesh.terms(nothing, moved)["vertices"]) == 0
+    assert float(mesh.terms(nothing, moved)["coefficients"]) > 0
+
+
+def test_both_heads_learn_by_it(content: dict[str, Any], data: Path) -> None:
+    material, recorder = prepared(content, data), Recorder()
+    Trainer(material, data / "run", CPU, recorder).fit()
+    for head in ("tiny_weight", "tiny_vertices"):
+        assert recorder.epochs[-1].training[head] < 0.9 * recorder.epochs[0].training[head]
+
+
+def test_weights_without_a_basis_are_compared_as_they_are(content: dict[str, Any], data: Path) -> None:
+    content["heads"]["tiny_weight"]["basis"] = None
+    assert list(prepared(content, data).losses["tiny_weight"].losses) == ["weights"]
+
+
+@pytest.mark.parametrize(
+    ("head", "field", "value", "told"),
+    [
+        ("tiny_weight", "basis", "gone.npz", r"gone\.npz does not exist"),
+        ("tiny_weight", "basis", "small.npz", r"small\.npz holds 3 blendshapes; heads\.tiny_weight has 7"),
+        ("tiny_vertices", "region", "far.npy", r"far\.npy names vertices from 2 to 12; heads\.tiny_vertices has 12"),
+        ("tiny_vertices", "region", "basis.npz", r"basis\.npz"),
+    ],
+)
+def test_files_of_another_topology_are_refused_before_anything_is_encoded(
+    head: str, field: str, value: str, told: str, content: dict[str, Any], data: Path
+) -> None:
+    np.savez(data / "small.npz", meanshape=np.zeros((5, 3)), blendshape=np.zeros((3, 5, 3)))
+    np.save(data / "far.npy", np.array([2, 12]))
+    content["heads"][head][field] = value
+    with pytest.raises(UniTalkerError, match=told):
+        prepared(content, data)
+    assert not (data / "cache").exists()
