@@ -13,6 +13,7 @@ from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.pca_cli import pca_app
 from training.report.cli import report_command
+from training.starting_cli import finetune_command, oneshot_command, transfer_command
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
@@ -29,6 +30,9 @@ RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
 app.command("report")(report_command)
+app.command("finetune")(finetune_command)
+app.command("transfer")(transfer_command)
+app.command("oneshot")(oneshot_command)
 app.add_typer(data_app, name="data")
 app.add_typer(pca_app, name="pca")
 
@@ -65,19 +69,14 @@ def run_command(
     """Train a model from the beginning."""
     import torch
 
-    from training.console import training_console
-    from training.runs import Places, begin
-    from training.trainer import Trainer
-    from training.watching import watch
+    from training.running import train_run
+    from training.runs import Places
 
     settings = load_recipe(find_recipe(recipe), only or (), parse_changes(changes or ()))
     run = out or Path("runs") / settings.name
-    chosen = torch.device(choose_device(device))
-    with training_console() as console, watch(run, console) as observer:
-        places = Places(data_root, cache, encoder, download=download)
-        material = begin(settings, run, places, chosen, console.preparation)
-        Trainer(material, run, chosen, observer).fit()
-    typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run} FOLDER")
+    places = Places(data_root, cache, encoder, download=download)
+    train_run(settings, run, places, torch.device(choose_device(device)))
+    typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run}")
 
 
 @app.command("resume")
@@ -121,14 +120,24 @@ def evaluate_command(
 @app.command("export")
 def export_command(
     run: RunArgument,
-    output: Annotated[Path, typer.Argument(help="Folder of the model to write, replaced if it exists.")],
+    output: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of the model to write, replaced if it exists; among your models if left out."),
+    ] = None,
 ) -> None:
-    """Write the model of a run as a model folder: fp16 weights, manifest, card."""
+    """Make a model of a run: fp16 weights, manifest, card, and the graph for the fast engine.
+
+    Without a folder it goes among your own models, where the add-on and unitalker models list it.
+    """
     from training.export import export_run
 
-    export_run(run, output)
-    size = sum(file.stat().st_size for file in output.iterdir())
-    typer.echo(f"{output}: {size / 1e6:.1f} MB")
+    exported = export_run(run, output)
+    for note in exported.notes:
+        typer.echo(f"note: {note}", err=True)
+    size = sum(file.stat().st_size for file in exported.folder.iterdir())
+    typer.echo(f"{exported.folder}: {size / 1e6:.1f} MB")
+    speaker = exported.name if output is None else exported.folder
+    typer.echo(f"Hear and see it: unitalker animate SOUND.wav --model {speaker} -o face.csv")
 
 
 @app.command("official-results")

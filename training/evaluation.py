@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,8 @@ from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linea
 from training.export import open_run
 from training.results import Results, Row, write_results
 from training.runs import frozen_features, read_places
+from training.sequences import Sequence
+from training.start_comparison import start_predictor
 from training.trainer import CHECKPOINT
 
 
@@ -52,9 +55,9 @@ def evaluate(
     rows: list[Row] = []
     root = data_root or (read_places(source).data_root if is_run else None)
     if root is not None:
-        floor = _floor(source, bundle, recipe, device) if is_run and with_floor else None
+        compared = _compared(source, bundle, recipe, with_floor, device) if is_run else None
         annotations = [head.annotation for head in bundle.manifest.spec.heads]
-        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, floor)
+        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, compared)
     if speech is not None:
         rows += evaluate_speech(bundle, speech, phones_beside(speech, phones))
     results = Results(tuple(rows))
@@ -85,6 +88,18 @@ def _open_bundle(folder: Path, device: torch.device) -> tuple[Bundle, Recipe]:
             "evaluation.recipe", f"{folder} does not say how it was trained.", "Evaluate the folder of its run."
         )
     return bundle, parse_recipe(recipe, str(folder))
+
+
+def _compared(run: Path, bundle: Bundle, recipe: Recipe, with_floor: bool, device: torch.device) -> Predictor:
+    """What else is asked about each recording: the model that the run started from, and the linear floor."""
+    start = start_predictor(recipe, device)
+    floor = _floor(run, bundle, recipe, device) if with_floor else None
+    predictors = [predictor for predictor in (start, floor) if predictor is not None]
+
+    def predict(sequence: Sequence) -> dict[str, np.ndarray]:
+        return {system: values for predictor in predictors for system, values in predictor(sequence).items()}
+
+    return predict
 
 
 def _floor(run: Path, bundle: Bundle, recipe: Recipe, device: torch.device) -> Predictor:

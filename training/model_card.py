@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 
 from backend.bundle_manifest import Manifest
-from training.config import Recipe
+from training.config import Recipe, Start
 from training.results import Results, Row
 
 
@@ -38,10 +39,12 @@ def _heads(manifest: Manifest) -> str:
 
 def _training(recipe: Recipe) -> str:
     encoder, warm_up, joint = recipe.encoder, recipe.warm_up, recipe.joint
+    begun = [] if recipe.start is None else [_start(recipe.start)]
     joint_text = f"{joint.epochs} epochs of joint training" if joint.epochs else "no joint training"
     return "\n".join(
         [
             "## How it was trained",
+            *begun,
             f"- Encoder: {encoder.credit or ', '.join(encoder.source)}; {encoder.layers or 'all'} transformer layers"
             f"{', without the final LayerNorm' if encoder.kind == 'whisper' and not encoder.final_layer_norm else ''}.",
             f"- Decoder: {recipe.decoder.kind}, {recipe.decoder.width} channels, "
@@ -52,6 +55,13 @@ def _training(recipe: Recipe) -> str:
             "- The whole recipe is in `model.json` under `provenance`.",
         ]
     )
+
+
+def _start(start: Start) -> str:
+    """What the model was before."""
+    parts = {"encoder": start.encoder, "decoder": start.decoder}
+    kept = " and ".join(part for part, wish in parts.items() if wish == "keep")
+    return f"- Begun from {Path(start.model).name}: its {kept}."
 
 
 def _sequences(recipe: Recipe) -> str:

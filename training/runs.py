@@ -78,12 +78,7 @@ def begin(
     Raises:
         UniTalkerError: the folder holds another run, or the data are wrong.
     """
-    if (run / CHECKPOINT).exists():
-        raise UniTalkerError(
-            "run.exists",
-            f"{run} holds a run already.",
-            f"Go on with unitalker train resume {run}, or use another --out.",
-        )
+    check_is_new(run)
     point = None if recipe.start is None else open_starting_point(recipe.start)
     if point is not None:
         recipe, places = settled(recipe, point), _with_start(recipe, places, point)
@@ -107,6 +102,16 @@ def begin(
     if recipe.start is not None and point is not None:
         carry_over(recipe.start, point, kept, model)
     return _material(recipe, model, corpus, places, device, progress)
+
+
+def check_is_new(run: Path) -> None:
+    """Raises ``run.exists`` for a folder with a training in it."""
+    if (run / CHECKPOINT).exists():
+        raise UniTalkerError(
+            "run.exists",
+            f"{run} holds a run already.",
+            f"Go on with unitalker train resume {run}, or use another --out.",
+        )
 
 
 def take_up(run: Path, device: torch.device, progress: Callable[[str], Progress]) -> tuple[Material, Checkpoint]:

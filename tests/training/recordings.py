@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from backend.annotation import FaceMotion
+from backend.export import write_motion
 
 RATE = 16000
 
@@ -46,3 +50,21 @@ def speaking_face(template: np.ndarray, seconds: float, fps: float) -> np.ndarra
     frames = np.repeat(template[None], round(seconds * fps), axis=0)
     frames[:, low, 1] -= (0.05 * np.ptp(template[:, 1]) * syllables(seconds, fps)[:, None]).astype(np.float32)
     return frames
+
+
+def write_phone_take(folder: Path, name: str, motion: FaceMotion, sound: np.ndarray, rate: int) -> None:
+    """A take as Live Link Face leaves it in a folder of its own, with a .wav in place of its .mov.
+
+    Args:
+        folder: of the take; is made.
+        name: slate, take and subject.
+        motion: with ARKit channels, at the frame rate of the app.
+        sound: of `rate`.
+        rate: samples per second.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_motion(motion, folder / f"{name}.csv")
+    (folder / "take.json").write_text(json.dumps({"slate": "MySlate", "take": 1, "subject": "iPhone"}))
+    (folder / "video_metadata.json").write_text(json.dumps({"FrameRate": motion.fps}))
+    (folder / "frame_log.csv").write_text("V,0,0,1,00:00:00:00.000,0\n")
+    soundfile.write(folder / f"{name}.wav", sound, rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from backend.export import write_motion
 from training.datasets.layouts import Opening, open_source
 from training.datasets.live_link_face import ARKIT_NAMES, ARKIT_TYPE
 
-from .recordings import RATE, syllables, write_voice
+from .recordings import RATE, syllables, voice, write_phone_take, write_voice
 
 SECONDS = 2.0
 NAMES = (*ARKIT_NAMES, "headYaw", "headPitch", "headRoll")
@@ -22,16 +21,11 @@ NAMES = (*ARKIT_NAMES, "headYaw", "headPitch", "headRoll")
 
 def phone_take(folder: Path, name: str = "MySlate_1_iPhone", fps: float = 60, seconds: float = SECONDS) -> np.ndarray:
     """A take as the app leaves it, with a .wav in place of its .mov; gives the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
     values = np.zeros((round(seconds * fps), len(NAMES)), np.float32)
     values[:, NAMES.index("jawOpen")] = syllables(seconds, fps)
     values[:, NAMES.index("headYaw")] = 0.1
     annotation = Annotation(type_name="t", kind="blendshapes", dim=len(NAMES), fps=fps, unit="weight", names=NAMES)
-    write_motion(FaceMotion(values, fps, annotation), folder / f"{name}.csv")
-    (folder / "take.json").write_text(json.dumps({"slate": "MySlate", "take": 1, "subject": "iPhone"}))
-    (folder / "video_metadata.json").write_text(json.dumps({"FrameRate": fps}))
-    (folder / "frame_log.csv").write_text("V,0,0,1,00:00:00:00.000,0\n")
-    write_voice(folder / f"{name}.wav", seconds, 48000)
+    write_phone_take(folder, name, FaceMotion(values, fps, annotation), voice(seconds, 48000), 48000)
     return values[:, : len(ARKIT_NAMES)]
 
 

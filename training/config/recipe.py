@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from backend.bundle_manifest import NAME_PATTERN
 from backend.model.spec import DecoderSpec
 from training.config.consistency import contradictions
 from training.config.data import Augmentation, DataSet, Joining, Silence
@@ -45,7 +46,7 @@ class Recipe(Section):
         checkpoint_minutes: between two checkpoints; one is also written after every epoch.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=NAME_PATTERN)
     title: str = ""
     version: str = "0.1.0"
     licence: str

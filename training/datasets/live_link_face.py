@@ -25,7 +25,9 @@ from training.datasets.takes import find_sound, person_of, read_take_sound, uniq
 ARKIT_TYPE = "arkit_blendshape_weight"
 ARKIT_NAMES = tuple(column[0].lower() + column[1:] for column in ARKIT_COLUMNS)
 
-_TAKE_FILE, _VIDEO_FILE, _FRAME_LOG = "take.json", "video_metadata.json", "frame_log.csv"
+TAKE_FILE = "take.json"
+"""In the folder of each take."""
+_VIDEO_FILE, _FRAME_LOG = "video_metadata.json", "frame_log.csv"
 _CALIBRATED = re.compile(r"_(cal|raw|neutral)$")
 _USUAL_FPS = 60.0
 
@@ -54,7 +56,7 @@ def open_live_link_face(folder: Path, identity: str | None = None) -> Source:
         if sound is None:
             problems.append(f"{path.relative_to(folder)} has no sound: neither a .wav nor a .mov beside it")
             continue
-        person = identity or person_of(path, folder, is_take=lambda place: (place / _TAKE_FILE).is_file())
+        person = identity or person_of(path, folder, is_take=lambda place: (place / TAKE_FILE).is_file())
         recordings.append(Recording(names[path], person, partial(_read, path, sound, names[path], person)))
     fps = _stated_rate(takes[0]) if takes else None
     return Source(folder, "Live Link Face", _annotation(fps or _USUAL_FPS), tuple(recordings), problems=tuple(problems))
