@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def add_plugins(commands: typer.Typer, arguments: list[str]) -> None:
-    """Add the commands of other packages, of which `train` is one.
+    """Add the commands of other packages, of which `train` is one: a Typer application, or one command's function.
 
     They are imported only for their own call and for the help, so that a plug-in costs the other commands nothing.
     """
@@ -70,13 +70,16 @@ def add_plugins(commands: typer.Typer, arguments: list[str]) -> None:
 
 def _add_plugin(commands: typer.Typer, plugin: EntryPoint) -> None:
     try:
-        plugin_app = plugin.load()
+        loaded = plugin.load()
     # Other people's code: whatever it raises, the rest of the command works.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         typer.echo(f"note: the command {plugin.name} is not available ({reason}).", err=True)
         return
-    commands.add_typer(plugin_app, name=plugin.name)
+    if isinstance(loaded, typer.Typer):
+        commands.add_typer(loaded, name=plugin.name)
+    else:
+        commands.command(plugin.name)(loaded)
 
 
 def _show_version(wanted: bool) -> None:

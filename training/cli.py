@@ -11,6 +11,7 @@ from backend.engine import choose_device
 from backend.errors import UniTalkerError
 from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
+from training.motion_cli import measures_command
 from training.pca_cli import pca_app
 from training.report.cli import report_command
 from training.starting_cli import finetune_command, oneshot_command, transfer_command
@@ -33,6 +34,7 @@ app.command("report")(report_command)
 app.command("finetune")(finetune_command)
 app.command("transfer")(transfer_command)
 app.command("oneshot")(oneshot_command)
+app.command("measures")(measures_command)
 app.add_typer(data_app, name="data")
 app.add_typer(pca_app, name="pca")
 

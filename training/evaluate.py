@@ -15,28 +15,28 @@ import torch
 from torch import Tensor
 
 from backend.annotation import FaceMotion
-from backend.audio import read_audio
 from backend.bundle import Bundle
 from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
-from backend.inference import AnimateOptions, animate
+from backend.inference import AnimateOptions
 from backend.model.unitalker import UniTalker
-from training.articulation import Articulation, Phone, articulation, has_mouth_channels, opening_in, read_phones
+from backend.motion.channels import has_arkit_mouth
 from training.baseline import fit_linear_head
 from training.channel_metrics import channel_metrics
-from training.config import Recipe, Silence
+from training.config import Recipe
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
 from training.metrics import Clip, Region, lvd_mm, lve_m2_seqmean, mve_mm, weight_mse_seqmean
+from training.motion_measures.folders import animated, find_sounds
+from training.motion_measures.measuring import measure
+from training.motion_measures.phones import Phone
+from training.motion_measures.recording import LIP_CHANNELS, Recording, Voice, hear, mouth_of
 from training.results import Row
 from training.sequences import Sequence, evaluation_sequences, mouth_channels
-from training.silence import quiet_spans
 from training.store import Store
 
 OWN, PIVOT, LINEAR = "own identity", "pivot", "linear head"
 
-_SOUNDS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
-_NAMED = ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthLowerDownLeft", "mouthRollLower")
 _MOVING = 0.01
 """Standard deviation of a weight from which on a channel counts as moving."""
 
@@ -48,6 +48,7 @@ class _Judged:
     """A sequence with what each system says to it; arrays (T, D), displacement from rest."""
 
     sequence: Sequence
+    voice: Voice
     predictions: dict[str, np.ndarray]
 
 
@@ -66,7 +67,7 @@ def evaluate_motion(bundle: Bundle, recipe: Recipe, corpus: Corpus, split: Split
         predictions = model_predictions(bundle, sequence)
         if floor is not None:
             predictions |= floor(sequence)
-        judged[sequence.data_set].append(_Judged(sequence, predictions))
+        judged[sequence.data_set].append(_Judged(sequence, hear(sequence.audio), predictions))
     rows = []
     for name, items in judged.items():
         lips = _lips(corpus, name)
@@ -96,10 +97,10 @@ def linear_floor(training: Store, validation: Store, model: UniTalker) -> Predic
 
 
 def evaluate_speech(bundle: Bundle, folder: Path, phones: dict[str, list[Phone]]) -> list[Row]:
-    """Rows for sounds without motion: opening in pauses by energy, and articulation where phones are known.
+    """The row of the default head for sounds without motion: the measures that need no motion to compare with.
 
     Args:
-        bundle: the model; its default head must have the ARKit mouth channels.
+        bundle: the model; its default head must have the weights that open a mouth.
         folder: with sounds, at any depth.
         phones: by file name without ending.
 
@@ -107,32 +108,13 @@ def evaluate_speech(bundle: Bundle, folder: Path, phones: dict[str, list[Phone]]
         UniTalkerError: no sounds, or the head has other channels.
     """
     head = bundle.manifest.spec.head(bundle.manifest.default_head)
-    if not has_mouth_channels(head.annotation.names):
-        raise UniTalkerError("evaluation.channels", f"{head.annotation.type_name} has no ARKit mouth channels.")
-    sounds = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUNDS)
-    if not sounds:
-        raise UniTalkerError("evaluation.no_sounds", f"There is no sound file in {folder}.")
-    engine = TorchEngine(bundle)
-    aligned, openings = [], []
-    for path in sounds:
-        audio = read_audio(path)
-        motion = animate(engine, audio, AnimateOptions())
-        openings.append(opening_in(motion, quiet_spans(audio.samples[:], Silence())))
-        if path.stem in phones:
-            aligned.append((motion, phones[path.stem]))
-    numbers = {"files": float(len(sounds)), "silence by energy": _mean(openings)}
-    if aligned:
-        numbers |= _articulation_numbers(articulation(aligned)) | {"files with phones": float(len(aligned))}
+    if not has_arkit_mouth(head.annotation):
+        raise UniTalkerError("evaluation.channels", f"{head.annotation.type_name} has no jawOpen and mouthClose.")
+    takes = list(animated(TorchEngine(bundle), find_sounds(folder), phones, AnimateOptions()))
+    numbers = {"files": float(len(takes)), "files with phones": float(sum(bool(take.voice.phones) for take in takes))}
+    readings = measure([take.recording for take in takes])
+    numbers |= {name: reading.value for name, reading in readings.items()}
     return [Row(folder.name, head.annotation.type_name, bundle.manifest.default_identity, numbers)]
-
-
-def phones_beside(folder: Path, extra: Path | None) -> dict[str, list[Phone]]:
-    """Phones of the sounds in a folder: its ``*.phone.json`` and ``phones.json``, and a further file."""
-    files = [*sorted(folder.rglob("*.phone.json")), *sorted(folder.rglob("phones.json"))]
-    found: dict[str, list[Phone]] = {}
-    for file in [*files, *([extra] if extra else [])]:
-        found |= {Path(name).stem if "/" in name else name: rows for name, rows in read_phones(file).items()}
-    return found
 
 
 @torch.inference_mode()
@@ -166,23 +148,27 @@ def _numbers(items: list[_Judged], system: str, lips: Region | None, recipe: Rec
     if annotation.kind != "blendshapes":
         return _vertex_numbers(clips, lips)
     numbers = _channel_numbers(clips, annotation.names, annotation.fps, mouth_channels(annotation, recipe.loss))
-    if has_mouth_channels(annotation.names):
-        numbers["silence"] = _mean(
-            opening_in(
-                FaceMotion(item.predictions[system], annotation.fps, annotation),
-                quiet_spans(item.sequence.audio, recipe.silence),
-            )
-            for item in items
-        )
+    if has_arkit_mouth(annotation):
+        numbers |= _measured(items, system)
     return numbers
+
+
+def _measured(items: list[_Judged], system: str) -> dict[str, float]:
+    """What can be said without the measured motion."""
+    recordings = []
+    for item in items:
+        annotation = item.sequence.annotation
+        motion = FaceMotion(item.predictions[system].astype(np.float32), annotation.fps, annotation)
+        recordings.append(Recording(item.sequence.name, mouth_of(motion), annotation.fps, item.voice))
+    return {name: reading.value for name, reading in measure(recordings).items()}
 
 
 def _channel_numbers(clips: list[Clip], names: tuple[str, ...], fps: float, mouth: np.ndarray) -> dict[str, float]:
     deviation = np.concatenate([clip.truth for clip in clips]).std(0)
     moving = mouth & (deviation > _MOVING)
     correlation = {measure.name: measure.pearson_r for measure in channel_metrics(clips, names, fps)}
-    strongest = [names[channel] for channel in np.argsort(-deviation * mouth)[: len(_NAMED)]]
-    shown = _NAMED if has_mouth_channels(names) else strongest
+    strongest = [names[channel] for channel in np.argsort(-deviation * mouth)[: len(LIP_CHANNELS)]]
+    shown = LIP_CHANNELS if set(LIP_CHANNELS) <= set(names) else strongest
     return {
         **{f"r {name}": correlation[name] for name in shown},
         # A channel that the prediction holds still has no correlation, and follows the truth not at all.
@@ -212,18 +198,6 @@ def _lips(corpus: Corpus, name: str) -> Region | None:
         if path.is_file():
             return Region("lips", np.load(path, allow_pickle=False).reshape(-1))
     return None
-
-
-def _articulation_numbers(scores: Articulation) -> dict[str, float]:
-    return {
-        "close": scores.close,
-        "round": scores.round,
-        "labiodental": scores.labiodental,
-        "open": scores.open,
-        "mean": scores.mean,
-        "silence": scores.silence,
-        "range (weight)": scores.range,
-    }
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -16,8 +16,9 @@ from training.config import Recipe, parse_recipe
 from training.console import training_console
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
-from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linear_floor, phones_beside
+from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linear_floor
 from training.export import open_run
+from training.motion_measures.phones import phones_in
 from training.results import Results, Row, write_results
 from training.runs import frozen_features, read_places
 from training.sequences import Sequence
@@ -59,7 +60,7 @@ def evaluate(
         annotations = [head.annotation for head in bundle.manifest.spec.heads]
         rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, compared)
     if speech is not None:
-        rows += evaluate_speech(bundle, speech, phones_beside(speech, phones))
+        rows += evaluate_speech(bundle, speech, phones_in(speech, phones))
     results = Results(tuple(rows))
     if is_run:
         write_results(results, source)

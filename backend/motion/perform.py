@@ -53,7 +53,7 @@ def perform(take: Take, direction: Direction, fps: float | None = None) -> FaceM
 
 def judge(motion: FaceMotion, take: Take, direction: Direction) -> dict[str, float]:
     """The quality read-out of a performance of that take, see `measure_quality`."""
-    return measure_quality(motion, find_closures(take.raw) + direction.time_offset, take.prosody.pauses)
+    return measure_quality(motion, find_closures(take.raw) + direction.time_offset, take.prosody)
 
 
 def _shape_speech(take: Take, direction: Direction) -> FaceMotion:

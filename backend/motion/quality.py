@@ -1,49 +1,92 @@
-"""How good a performance is, in a few numbers that one can act on."""
+"""How good a performance is, in a few numbers that one can act on.
+
+What the numbers mean is defined here once, for the read-out and for the evaluation of models. The *opening* of a mouth
+is how far the lips are apart, 0 where they touch; its *range* is that from its 5th to its 95th percentile.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from backend.annotation import FaceMotion
+from backend.motion.alignment import find_alignment
 from backend.motion.channels import has_arkit_mouth, lip_opening
 from backend.motion.rest import quiet_frames
+from backend.prosody import Prosody
 
-_SHUT = 0.05
-_TREMBLING = 10.0
+CLOSED = 0.05
+"""Share of the range below which lips count as closed."""
+FAST = 10.0
 """Hz; faster than any syllable, so that what moves there is noise or a jump."""
 
+_LEAST_CORRELATION = 0.3
+"""Of mouth and loudness, from which on the offset of a single sound can be told."""
 
-def measure_quality(motion: FaceMotion, closures: np.ndarray, pauses: np.ndarray) -> dict[str, float]:
-    """Numbers from 0 to 1 for the read-out; what cannot be measured is left out, and all of it without ARKit's mouth.
 
-    The opening is ``jawOpen - mouthClose``, and *wide* its 90th percentile.
+def measure_quality(motion: FaceMotion, closures: np.ndarray, voice: Prosody) -> dict[str, float]:
+    """Numbers for the read-out; what cannot be measured is left out, and all of it without ARKit's mouth.
 
-    - ``closure``: of the moments at which the network means to close the lips (p, b, m), the share at which the
-      opening falls below 5 % of wide, within a frame. Higher is better.
-    - ``silence``: mean opening where nobody speaks, as a share of wide. Lower is better.
+    - ``closure``: of the moments at which the network means to close the lips (p, b, m), the share at which they are
+      closed within a frame. Higher is better.
+    - ``silence``: mean opening where nobody speaks, as a share of the range. Lower is better.
     - ``jitter``: share of the power of the opening's speed that lies above 10 Hz; only above 20 frames a second.
       Lower is better; held poses are jumps and count as jitter.
-    - ``range``: 5 to 95 % range of the opening, in weights: how much the mouth does.
+    - ``range``: of the opening, in weights: how much the mouth does.
+    - ``offset``: milliseconds by which the mouth is late; below 0 it is early. Left out where mouth and loudness have
+      too little in common to tell.
 
     Args:
         motion: in the head's channels, as it is shown.
         closures: (n,), seconds, from `find_closures` on the network's own motion.
-        pauses: (k, 2), seconds.
+        voice: of the sound.
     """
     if not has_arkit_mouth(motion.annotation):
         return {}
     opening = lip_opening(motion)
-    wide = max(float(np.percentile(opening, 90)), 1e-6)
-    low, high = np.percentile(opening, (5, 95))
-    numbers = {"range": float(high - low)}
+    numbers = {"range": opening_range(opening)}
     if len(closures):
-        numbers["closure"] = float(np.mean(_around(opening, closures * motion.fps) < _SHUT * wide))
-    quiet = quiet_frames(len(opening), motion.fps, pauses)
+        numbers["closure"] = float(np.mean(as_share(opening, _around(opening, closures * motion.fps)) < CLOSED))
+    quiet = quiet_frames(len(opening), motion.fps, voice.pauses)
     if quiet.any():
-        numbers["silence"] = float(np.clip(opening[quiet].mean() / wide, 0, 1))
-    if motion.fps > 2 * _TREMBLING and len(opening) > motion.fps:
-        numbers["jitter"] = _fast_share(opening, motion.fps)
+        numbers["silence"] = float(open_in_silence(opening, quiet).mean())
+    if motion.fps > 2 * FAST and len(opening) > motion.fps:
+        fast, all_speeds = power_of_speed(opening, motion.fps)
+        numbers["jitter"] = fast / max(all_speeds, 1e-12)
+    alignment = find_alignment(opening, motion.fps, voice)
+    if alignment is not None and alignment.correlation >= _LEAST_CORRELATION:
+        numbers["offset"] = 1000 * alignment.offset
     return numbers
+
+
+def opening_range(opening: np.ndarray) -> float:
+    """From the 5th to the 95th percentile, in the unit of the opening, (frames,)."""
+    low, high = np.percentile(opening, (5, 95))
+    return float(high - low)
+
+
+def as_share(opening: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Some of the values of an opening as shares of its range."""
+    shares: np.ndarray = part / max(opening_range(opening), 1e-6)
+    return shares
+
+
+def open_in_silence(opening: np.ndarray, quiet: np.ndarray) -> np.ndarray:
+    """(n,): opening in the quiet frames as shares of the range, 0 to 1; lips that press count as closed.
+
+    Args:
+        opening: (frames,).
+        quiet: bool (frames,), from `quiet_frames`.
+    """
+    shares: np.ndarray = np.clip(as_share(opening, opening[quiet]), 0, 1)
+    return shares
+
+
+def power_of_speed(opening: np.ndarray, fps: float) -> tuple[float, float]:
+    """Power of the opening's speed above 10 Hz, and at all frequencies."""
+    speed = np.diff(opening)
+    power = np.square(np.abs(np.fft.rfft(speed * np.hanning(len(speed)))))
+    fast = np.fft.rfftfreq(len(speed), 1 / fps) > FAST
+    return float(power[fast].sum()), float(power.sum())
 
 
 def _around(opening: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -51,10 +94,3 @@ def _around(opening: np.ndarray, positions: np.ndarray) -> np.ndarray:
     nearest = np.clip(np.round(positions).astype(np.intp)[:, None] + np.arange(-1, 2), 0, len(opening) - 1)
     smallest: np.ndarray = opening[nearest].min(axis=1)
     return smallest
-
-
-def _fast_share(opening: np.ndarray, fps: float) -> float:
-    speed = np.diff(opening)
-    power = np.square(np.abs(np.fft.rfft(speed * np.hanning(len(speed)))))
-    fast = np.fft.rfftfreq(len(speed), 1 / fps) > _TREMBLING
-    return float(power[fast].sum() / max(power.sum(), 1e-12))

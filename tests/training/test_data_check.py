@@ -12,8 +12,9 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from backend.motion.alignment import AlignmentMeter
 from training.cli import app
-from training.datasets.alignment import AlignmentMeter, opening_of
+from training.datasets.alignment import opening_of, sound_level
 from training.datasets.check import Findings, check
 from training.datasets.layouts import open_source
 
@@ -55,9 +56,9 @@ def test_real_motion_that_is_shifted_is_found_to_be(late: float, shared: Path) -
     meter, swapped = AlignmentMeter(), AlignmentMeter()
     clips = [recording.read() for recording in source.recordings[:60]]
     for clip, other in zip(clips, clips[1:] + clips[:1], strict=True):
-        opening = np.roll(opening_of(clip), round(late * clip.fps))
-        meter.add(opening, clip.fps, clip.audio)
-        swapped.add(opening, clip.fps, other.audio)
+        opening = np.roll(opening_of(clip.annotation, clip.motion), round(late * clip.fps))
+        meter.add(opening, clip.fps, *sound_level(clip.audio))
+        swapped.add(opening, clip.fps, *sound_level(other.audio))
     assert meter.alignment is not None and swapped.alignment is not None
     assert meter.alignment.offset == pytest.approx(late, abs=0.04)
     assert swapped.alignment.correlation < 0.6 * meter.alignment.correlation

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.annotation import Annotation
-from training.articulation import read_phones
 from training.augment import change_speed, colour
 from training.batches import common_grid
 from training.config import Augmentation, Joining, Recipe, Silence
 from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
 from training.datasets.official import OfficialDataSet
+from training.motion_measures.phones import read_phones
 from training.sequences import join, training_sequences
 from training.silence import quiet_spans, speech_weight
 

@@ -12,7 +12,8 @@ import numpy as np
 from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
 from backend.errors import UniTalkerError
-from training.datasets.alignment import Alignment, AlignmentMeter, opening_of
+from backend.motion.alignment import Alignment, AlignmentMeter
+from training.datasets.alignment import opening_of, sound_level
 from training.datasets.clip import DECIMATION, LONGEST_CLIP, SHORTEST_CLIP, SPLITS, Clip, check_finite, check_length
 from training.datasets.source import Recording, Source
 
@@ -160,9 +161,10 @@ class _Check:
         if np.ptp(seen, axis=0).max() < _FROZEN[clip.annotation.kind]:
             self._found.remarks.append(f"{clip.name} does not move")
         self._channels.add(seen)
-        opening = opening_of(clip, self._source.templates.get(clip.identity), self._source.lips)
+        opening = opening_of(clip.annotation, clip.motion, self._source.templates.get(clip.identity), self._source.lips)
+        level, times = sound_level(clip.audio)
         for meter in (self._all, self._by_person.setdefault(clip.identity, AlignmentMeter())):
-            meter.add(np.nan_to_num(opening), clip.fps, clip.audio)
+            meter.add(np.nan_to_num(opening), clip.fps, level, times)
 
     def _judge_people(self) -> None:
         for split in SPLITS[1:]:

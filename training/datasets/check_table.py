@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.datasets.alignment import Alignment
+from backend.motion.alignment import Alignment
 from training.datasets.check import Findings
 
 _MOST_SHOWN = 8

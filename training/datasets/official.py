@@ -36,8 +36,8 @@ from training.datasets.files import open_array, open_frames, read_json, read_sou
 from training.datasets.source import Recording, Source
 
 LAYOUT = "official"
-_LIPS_FILE = "lip_idx.npy"
-_COMPANIONS = (_LIPS_FILE, "upper_face_idx.npy", "faces.npy", "pca.npz", "LICENSE", "LICENSE.md", "README.md")
+LIPS_FILE = "lip_idx.npy"
+_COMPANIONS = (LIPS_FILE, "upper_face_idx.npy", "faces.npy", "pca.npz", "LICENSE", "LICENSE.md", "README.md")
 
 
 class _Entry(BaseModel):
@@ -145,6 +145,10 @@ class OfficialDataSet:
         described = (self._list_file(split), self.folder / "annotation.json", self.folder / "id_template.npy")
         clips = [self.folder / name for entry in self._present(split) for name in (entry.annot_path, entry.audio_path)]
         return [*(path for path in described if path.is_file()), *clips]
+
+    def sound_folders(self, split: Split) -> list[Path]:
+        """Where the sounds of a split are, each folder once."""
+        return list(dict.fromkeys((self.folder / entry.audio_path).parent.resolve() for entry in self._present(split)))
 
     def clips(self, split: Split, like_released_code: bool = False) -> Iterator[Clip]:
         """Reads the clips of a split one after the other; those shorter than half a second are left out.
@@ -291,7 +295,7 @@ def open_official(folder: Path) -> Source:
     missing = [f"{split}.json: {name} is missing" for split, names in data.missing.items() for name in names]
     missing += [f"{split}.json is missing" for split in SPLITS if not data.has_split(split)]
     recordings = [one for split in SPLITS if data.has_split(split) for one in data.recordings(split)]
-    lips = folder / _LIPS_FILE
+    lips = folder / LIPS_FILE
     return Source(
         folder=folder,
         layout=LAYOUT,

@@ -11,7 +11,13 @@ from ..settings.takes import UniTalkerTake
 from ..translations import translate
 from .text import draw_text
 
-_TITLES = {"range": "Range", "closure": "Closure", "silence": "Silence", "jitter": "Jitter"}
+_TITLES = {
+    "range": "Range",
+    "closure": "Closure",
+    "silence": "Silence",
+    "jitter": "Jitter",
+    "offset": "Offset (ms)",
+}
 
 
 def draw_take(layout: bpy.types.UILayout, take: UniTalkerTake, context: bpy.types.Context) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backend.annotation import Annotation, FaceMotion
 from backend.motion.quality import measure_quality
+from backend.prosody import Prosody
 
-PAUSES = np.array([[3.0, 4.0]])
 CLOSURES = np.array([0.48, 0.96, 1.44, 1.92])
 
 
@@ -18,8 +20,18 @@ def opening(fps: float = 25.0) -> np.ndarray:
     return np.where(time < 3, 0.4 * np.abs(np.sin(np.pi * time / 0.48)), 0.08)
 
 
+def voice(seconds: float = 4.0, opened: np.ndarray | None = None) -> Prosody:
+    """Silent in the last second; as loud as a mouth is open, 25 times a second, or always the same."""
+    times = np.arange(round(50 * seconds)) / 50
+    loudness = (
+        np.full(len(times), -40.0) if opened is None else -60 + 50 * np.interp(times, np.arange(100) / 25, opened)
+    )
+    flat = np.zeros(len(times), np.float32)
+    return Prosody(loudness.astype(np.float32), flat, flat, np.array([[3.0, 4.0]], np.float32), seconds)
+
+
 def measured(make_motion, track: np.ndarray, fps: float = 25.0) -> dict[str, float]:
-    return measure_quality(make_motion(fps, jawOpen=track), CLOSURES, PAUSES)
+    return measure_quality(make_motion(fps, jawOpen=track), CLOSURES, voice())
 
 
 def test_closures_silence_range_and_jitter_of_a_known_mouth(make_motion) -> None:
@@ -37,8 +49,21 @@ def test_lips_that_stay_apart_and_a_trembling_jaw_are_seen(make_motion) -> None:
     assert measured(make_motion, tremble)["jitter"] > 3 * measured(make_motion, track)["jitter"]
 
 
+@pytest.mark.parametrize("late", [-0.12, 0.0, 0.08])
+def test_a_mouth_that_is_late_is_found_to_be(make_motion, late: float) -> None:
+    heights = np.repeat([1.0, 0.4, 0.8, 0.3, 0.9, 0.5, 1.0, 0.6], 12)[:75]
+    track = np.pad(heights * np.abs(np.sin(np.pi * np.arange(75) / 12)), (0, 25))
+    shown = np.roll(track, round(25 * late))
+    numbers = measure_quality(make_motion(25, jawOpen=0.5 * shown), CLOSURES, voice(opened=track))
+    assert numbers["offset"] == pytest.approx(1000 * late, abs=15)
+
+
+def test_a_mouth_that_does_not_follow_the_voice_has_no_offset(make_motion) -> None:
+    assert "offset" not in measured(make_motion, opening())
+
+
 def test_what_cannot_be_measured_is_left_out(make_motion) -> None:
     short = make_motion(12.0, jawOpen=opening(12.0))
-    assert measure_quality(short, np.zeros(0), np.zeros((0, 2))).keys() == {"range"}
+    assert measure_quality(short, np.zeros(0), replace(voice(), pauses=np.zeros((0, 2)))).keys() == {"range"}
     mesh = Annotation(type_name="mesh", kind="vertices", dim=3, fps=25, unit="m")
-    assert measure_quality(FaceMotion(np.zeros((9, 3), np.float32), 25, mesh), CLOSURES, PAUSES) == {}
+    assert measure_quality(FaceMotion(np.zeros((9, 3), np.float32), 25, mesh), CLOSURES, voice()) == {}
