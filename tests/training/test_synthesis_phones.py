@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.synthesis.engines.espeak import Espeak
+from training.synthesis.languages import ESPEAK_VOICES, TIE, standard_ipa
 from training.synthesis.phones import (
     AFFRICATES,
     ARPABET,
     DIPHTHONGS,
+    SECONDARY,
     SILENCE,
     articulations,
     from_arpabet,
@@ -25,7 +28,8 @@ from training.synthesis.phones import (
     split_symbol,
     to_arpabet,
 )
-from training.synthesis.phoniser import ESPEAK_VOICES, TIE, phonise, units_of
+from training.synthesis.phoniser import phonise, units_of
+from training.synthesis.pinyin import syllable_ipa, syllables
 from training.synthesis.text import english_sentences, lip_density, listed_sentences
 from training.synthesis.timeline import Phone, with_silences
 
@@ -88,16 +92,92 @@ def test_ties_stress_and_length_belong_to_their_unit() -> None:
     assert units[1].spelling == "uː" and units[1].stress == "ˈ"
 
 
+def test_other_languages_reach_features_that_english_has() -> None:
+    state = {
+        symbol: articulations(symbol)[0] for symbol in ("y", "i", "ø", "ɛ", "q", "k", "ħ", "h", "ʂ", "s", "ʈ", "t")
+    }
+    assert state["y"].rounding == 1 and state["y"].front == state["i"].front and state["y"].spread == 0
+    assert state["ø"].rounding > 0.5 and state["ø"].opening < state["ɛ"].opening
+    assert state["q"].opening > state["k"].opening, "the tongue root lowers the jaw"
+    assert state["ħ"].opening > state["h"].opening
+    assert state["ʂ"].protrusion > state["s"].protrusion and state["ʈ"].protrusion > state["t"].protrusion
+
+
+@pytest.mark.parametrize("mark", SECONDARY)
+def test_secondary_articulation_adds_to_its_consonant(mark: str) -> None:
+    assert split_symbol(f"at{mark}i") == ["a", f"t{mark}", "i"]
+    plain, marked = articulations("t")[0], articulations(f"t{mark}")[0]
+    assert is_known(f"t{mark}") and is_known(f"tʃ{mark}") and not is_known(mark)
+    assert (marked.vector() >= plain.vector()).all() and marked != plain
+    assert from_label(f"t{mark}") == f"t{mark}"
+
+
+# Consonants and vowels of the phone inventories of the ten languages (Handbook of the IPA, 1999).
+INVENTORIES = {
+    "en": "pbtdkɡmnŋfvθðszʃʒhlɹwjiɪeɛæɑɔoʊuʌəɜ",
+    "zh": "ptkmnŋfsʂɕxʐɻljwɥaɤoiuyɨə",
+    "ja": "pbtdkɡmnɴɸsɕzʑçhɾjwaieoɯ",
+    "es": "pbtdkɡmnɲfθsxβðɣʝʎlrɾjwaeiou",
+    "fr": "pbtdkɡmnɲŋfvszʃʒʁljwɥieɛaɑɔouyøœə",
+    "de": "pbtdkɡʔmnŋfvszʃʒçxχhʁlʀjiɪeɛaɔoʊuyʏøœəɐ",
+    "hi": "pbtdʈɖkɡqmnɳŋfʋszʃʂxɣɦhrɾɽljieɛæaəɔoʊuɪ",
+    "ar": "btdkqʔmnfθðszʃxɣχħʕhrljwaiuɑ",
+    "ru": "pbtdkɡmnfvszʂʐɕʑxrlɫjaeiouɨɵʉəɐʌɪʊ",
+    "pt": "pbtdkɡmnɲfvszʃʒʁxhlʎɾrwjaeɛioɔuɐəɪʊ",
+}
+
+
+@pytest.mark.parametrize("language", INVENTORIES)
+def test_the_sounds_of_ten_languages_are_known_and_lips_meet_only_where_they_do(language: str) -> None:
+    assert language in ESPEAK_VOICES
+    for symbol in INVENTORIES[language]:
+        (state,) = articulations(symbol)
+        assert (state.bilabial == 1) == (symbol in "pbm"), symbol
+        assert (state.labiodental > 0) == (symbol in "fvʋ"), symbol
+        assert (state.vowel == 1) == (symbol in "iɪyʏeɛæøœaɑɐəɜʌɔoʊuɤɨɯɵʉ"), symbol
+
+
 @needs_espeak
-@pytest.mark.parametrize("language", sorted(set(ESPEAK_VOICES) - {"en"}))
-def test_every_sound_of_the_listed_sentences_is_known(language: str) -> None:
+@pytest.mark.parametrize("language", ESPEAK_VOICES)
+def test_every_sound_that_is_spoken_is_known(language: str) -> None:
     sentences = listed_sentences(language, np.random.default_rng(0))
-    assert len(sentences) >= 12
-    for sentence in sentences[:6]:
+    assert len(sentences) >= (18 if language == "it" else 40)
+    assert len({sentence.text for sentence in sentences}) == len(sentences)
+    espeak, rng, spoken = Espeak(), np.random.default_rng(0), set()
+    for sentence in sentences[::2]:
         units = phonise(sentence.text, language)
         phones = [p for unit in units if unit.symbol not in ("", SILENCE) for p in split_symbol(unit.symbol)]
-        assert len(phones) > 10
+        assert len(phones) >= 8
         assert [p for p in phones if not is_known(p)] == []
+        uttered = [p.symbol for p in espeak.synthesise(sentence, "f1", rng).phones if p.symbol != SILENCE]
+        assert 0.7 < len(uttered) / len(phones) < 1.4, "both say the same words"
+        spoken.update(uttered)
+    states = [articulations(symbol)[0] for symbol in spoken]
+    for feature in ("bilabial", "labiodental", "rounding", "opening", "spread"):
+        assert max(getattr(state, feature) for state in states) > 0.4
+
+
+def test_pinyin_is_spoken_as_mandarin() -> None:
+    spoken = {"zhi": "ʈʂɨ", "xue": "ɕɥe", "qu": "tɕʰy", "nü": "ny", "you": "jou", "weng": "wəŋ", "er": "ɚ", "bo": "pwo"}
+    assert {syllable: syllable_ipa(syllable) for syllable in spoken} == spoken
+    assert syllables("ni3 hao3 ma5") == [("ni", "2"), ("xau", "3"), ("ma", "5")]
+    with pytest.raises(ValueError, match="'hello'"):
+        syllables("hello")
+    with pytest.raises(ValueError, match="'blorp'"):
+        syllables("blorp1")
+
+
+def test_aspiration_and_tone_are_spelled_but_are_no_sounds() -> None:
+    units = phonise("ping2 guo3.", "zh")
+    assert [unit.symbol for unit in units] == ["p", "i", "ŋ", "", "k", "w", "o", SILENCE]
+    assert [unit.spelling for unit in units[:3]] == ["pʰ", "i", "ŋ2"]
+
+
+def test_local_spellings_become_standard_ipa() -> None:
+    assert standard_ipa("ts.hi.", "zh") == "tʂʰɨ"
+    assert standard_ipa("(en)ɾ(de)", "de") == "ʁ"
+    assert standard_ipa("s̪a.", "ar") == "sˤɑ"
+    assert standard_ipa("y", "ru") == "ɨ" and standard_ipa("y", "fr") == "y"
 
 
 @needs_espeak

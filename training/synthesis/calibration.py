@@ -10,7 +10,7 @@ from backend.audio import SAMPLE_RATE
 from training.synthesis.phones import SILENCE, articulations
 from training.synthesis.timeline import Utterance
 
-SIBILANTS = frozenset({"s", "z", "ʃ"})
+SIBILANTS = frozenset("szʃʒɕʑʂʐ")
 
 _HOP, _WINDOW = 80, 320
 _LOWEST_HERTZ = 4000

@@ -7,30 +7,62 @@ from typing import Annotated
 
 import typer
 
+from backend.errors import UniTalkerError
+
 
 def synthesise_command(
-    output: Annotated[Path, typer.Argument(help="New folder for the data set.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the data set: new, or of an interrupted run.")],
     takes: Annotated[Path | None, typer.Option(help="Real takes (weights) that the teacher learns from.")] = None,
     phones: Annotated[Path | None, typer.Option(help="Phone times of the takes: phones.json.")] = None,
     teacher: Annotated[Path | None, typer.Option(help="A teacher.safetensors of an earlier run instead.")] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes of English speech.")] = 75.0,
-    languages: Annotated[str, typer.Option(help="Other languages, e.g. es,fr,de.")] = "",
-    language_minutes: Annotated[float, typer.Option(min=0, help="Minutes of each of them.")] = 1.5,
-    text: Annotated[
-        Path | None, typer.Option(help="English sentences: a text file or a folder of them; fortunes if left out.")
+    languages: Annotated[
+        str, typer.Option(help="Languages, with minutes where they differ from --minutes: en:20,zh,es,fr.")
+    ] = "en",
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes of each language.")] = 4.0,
+    engines: Annotated[
+        str | None, typer.Option(help="Engines that may speak, e.g. kokoro,espeak; all that are installed if left out.")
     ] = None,
+    kokoro_voices: Annotated[
+        Path | None, typer.Option(help="Folder voices of the npm package kokoro-js: 49 more voices for Kokoro.")
+    ] = None,
+    text: Annotated[Path | None, typer.Option(help="More English sentences: a text file or a folder of them.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same sentences, voices and speeds.")] = 0,
 ) -> None:
-    """Make a labelled data set of synthetic speech for training."""
+    """Make a labelled data set of synthetic speech for training; the same command again goes on after a stop."""
     import torch
 
+    from training.synthesis.journal import TEACHER_FILE, check_folder
     from training.synthesis.pipeline import Plan, make_data_set
+    from training.synthesis.teacher import load_teacher
     from training.synthesis.teaching import prepare_teacher
-    from training.synthesis.text import FORTUNES
 
-    codes = [code for code in languages.split(",") if code]
-    plan = Plan(minutes, languages=dict.fromkeys(codes, language_minutes), text=text or FORTUNES, seed=seed)
+    names = tuple(engines.split(",")) if engines else None
+    plan = Plan(minutes_by_language(languages, minutes), names, text, kokoro_voices, seed)
     torch.set_num_threads(1)
-    model, provenance = prepare_teacher(takes, phones, teacher, seed, typer.echo)
-    make_data_set(plan, model, output, provenance, typer.echo)
-    model.save(output / "teacher.safetensors")
+    check_folder(output)
+    kept = output / TEACHER_FILE
+    if kept.is_file():
+        model = load_teacher(kept)
+    else:
+        model = prepare_teacher(takes, phones, teacher, seed, typer.echo)
+        output.mkdir(parents=True, exist_ok=True)
+        model.save(kept)
+    make_data_set(plan, model, output, typer.echo)
+
+
+def minutes_by_language(text: str, minutes: float) -> dict[str, float]:
+    """Minutes of each language of a list such as ``en:20,zh,es``.
+
+    Raises:
+        UniTalkerError: an entry is not a code, or its minutes are not a positive number.
+    """
+    result = {}
+    for entry in filter(None, text.split(",")):
+        code, _, own = entry.strip().partition(":")
+        try:
+            result[code] = float(own) if own else minutes
+        except ValueError:
+            result[code] = 0.0
+        if result[code] <= 0:
+            raise UniTalkerError("synthesis.language", f"{entry!r} names no minutes.", "Write for example en:20,zh,es.")
+    return result

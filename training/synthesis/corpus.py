@@ -1,4 +1,7 @@
-"""Writes labelled speech as a data set in the official layout, with phones.json and a manifest beside it."""
+"""Writes labelled speech as a data set in the official layout, with phones.json and a manifest beside it.
+
+A row of phones.json is start and end in seconds, the nearest ARPAbet symbol, and the phone itself in IPA.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ import numpy as np
 
 from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
+from backend.export.atomic import atomic_write
 from training.datasets.clip import Clip, Split
 from training.datasets.writer import OfficialWriter
-from training.synthesis.phones import SILENCE, to_arpabet
+from training.synthesis.journal import Journal
+from training.synthesis.phones import to_arpabet
 from training.synthesis.timeline import Timeline
 
 ANNOTATION_TYPE = "mediapipe_blendshape_weight"
@@ -50,28 +55,35 @@ class CorpusWriter:
     """Writes clips as they come and the lists at the end.
 
     Args:
-        folder: new or empty.
+        folder: new, empty, or of an interrupted run with the same settings, which goes on.
         names: channels of the motion.
         fps: its frame rate.
+        settings: what decides on the content of the data set.
 
     Raises:
-        UniTalkerError: the folder already holds something.
+        UniTalkerError: the folder holds something else.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], fps: float) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], fps: float, settings: dict[str, Any] | None = None) -> None:
         self._annotation = Annotation(
             type_name=ANNOTATION_TYPE, kind="blendshapes", dim=len(names), fps=fps, unit="weight", names=tuple(names)
         )
-        self._writer = OfficialWriter(folder, self._annotation)
+        self.journal = Journal(folder, settings or {})
+        self._writer = OfficialWriter(folder, self._annotation, resumed=True)
         self._folder = folder
-        self._phones: dict[str, list[tuple[float, float, str, str]]] = {}
-        self._clips: list[dict[str, Any]] = []
-        self._seconds: dict[str, float] = defaultdict(float)
+        self._seconds: dict[str, float] = {}
+        for clip in self.journal.find("clip"):
+            self._writer.list_clip(clip["name"], clip["identity"], split_of(clip["name"]))
+            self._seconds[clip["name"]] = clip["seconds"]
 
     @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds of speech by identity, so far."""
-        return dict(self._seconds)
+    def total_seconds(self) -> float:
+        """Of all clips so far."""
+        return sum(self._seconds.values())
+
+    def seconds_of(self, name: str) -> float | None:
+        """How long a clip is that is there already."""
+        return self._seconds.get(name)
 
     def add(self, clip: LabelledSpeech) -> None:
         """Writes sound and motion of a clip.
@@ -82,21 +94,18 @@ class CorpusWriter:
         motion, audio = self._writer.add(
             Clip(clip.name, clip.audio, clip.motion, clip.identity, self._annotation), split_of(clip.name)
         )
-        self._phones[clip.name] = [
-            (round(p.start, 3), round(p.end, 3), to_arpabet(p.symbol), "<sil>" if p.symbol == SILENCE else "")
-            for p in clip.phones
-        ]
-        self._clips.append(
-            {
-                "name": clip.name,
-                "identity": clip.identity,
-                "language": clip.language,
-                "text": clip.text,
-                "motion_sha256": file_hash(motion),
-                "audio_sha256": file_hash(audio),
-            }
-        )
-        self._seconds[clip.identity] += len(clip.audio) / SAMPLE_RATE
+        entry: dict[str, Any] = {
+            "name": clip.name,
+            "identity": clip.identity,
+            "language": clip.language,
+            "text": clip.text,
+            "seconds": round(len(clip.audio) / SAMPLE_RATE, 3),
+            "motion_sha256": file_hash(motion),
+            "audio_sha256": file_hash(audio),
+        }
+        rows = [(round(p.start, 3), round(p.end, 3), to_arpabet(p.symbol), p.symbol) for p in clip.phones]
+        self.journal.add({"clip": entry, "phones": rows})
+        self._seconds[clip.name] = entry["seconds"]
 
     def finish(self, provenance: dict[str, Any]) -> None:
         """Writes the lists of the official layout, phones.json and manifest.json.
@@ -104,13 +113,24 @@ class CorpusWriter:
         Args:
             provenance: what the manifest says beside the clips: seed, licences of voices and text, teacher.
         """
-        self._writer.finish(note="synthetic speech; weights relative to the resting face, so rest is 0")
-        self._write("phones.json", self._phones)
-        minutes = {identity: round(seconds / 60, 2) for identity, seconds in self._seconds.items()}
-        self._write("manifest.json", {**provenance, "minutes": minutes, "clips": self._clips})
+        clips: list[dict[str, Any]] = self.journal.find("clip")
+        phones = {entry["clip"]["name"]: entry["phones"] for entry in self.journal.entries if "clip" in entry}
+        self._writer.finish(note="synthetic; weights relative to the resting face, so rest is 0")
+        self._write("phones.json", phones)
+        minutes = {key: _minutes(clips, key) for key in ("language", "identity")}
+        self._write("manifest.json", {**provenance, "minutes": minutes, "clips": clips})
+        self.journal.close()
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        (self._folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+        with atomic_write(self._folder / name) as file:
+            file.write(json.dumps(content, ensure_ascii=False, indent=1).encode())
+
+
+def _minutes(clips: Sequence[dict[str, Any]], key: str) -> dict[str, float]:
+    seconds: dict[str, float] = defaultdict(float)
+    for clip in clips:
+        seconds[clip[key]] += clip["seconds"]
+    return {name: round(total / 60, 2) for name, total in seconds.items()}
 
 
 def split_of(name: str) -> Split:

@@ -106,9 +106,12 @@ _PLACES: dict[str, Articulation] = {
     "dental": Articulation(dental=1.0, coronal=0.5),
     "alveolar": Articulation(coronal=1.0, raised_jaw=0.4),
     "postalveolar": Articulation(postalveolar=1.0, coronal=0.5, protrusion=1.0, raised_jaw=0.8),
-    "retroflex": Articulation(postalveolar=0.7, coronal=0.7, raised_jaw=0.4),
+    "retroflex": Articulation(postalveolar=0.7, coronal=0.7, protrusion=0.2, raised_jaw=0.4),
     "palatal": Articulation(dorsal=0.5, postalveolar=0.5, spread=0.4, raised_jaw=0.6),
     "velar": Articulation(dorsal=1.0),
+    # The tongue root draws back, so the jaw is lower than in [k] and [x]; lowest in the throat.
+    "uvular": Articulation(dorsal=1.0, back=0.4, opening=0.15),
+    "pharyngeal": Articulation(dorsal=0.5, glottal=0.5, back=0.5, opening=0.3),
     "glottal": Articulation(glottal=1.0),
 }
 
@@ -131,11 +134,16 @@ _CONSONANTS: tuple[tuple[str, str, str, str], ...] = (
     ("fricative", "palatal", "ç", "ʝ"),
     ("nasal", "palatal", "", "ɲ"),
     ("liquid", "palatal", "", "jʎ"),
-    ("plosive", "velar", "kq", "ɡgɢ"),
-    ("fricative", "velar", "xχ", "ɣʁ"),
-    ("nasal", "velar", "", "ŋɴ"),
-    ("liquid", "velar", "", "ɰʀ"),
-    ("fricative", "glottal", "hħ", "ɦʕ"),
+    ("plosive", "velar", "k", "ɡgɠ"),
+    ("fricative", "velar", "x", "ɣ"),
+    ("nasal", "velar", "", "ŋ"),
+    ("liquid", "velar", "", "ɰʟ"),
+    ("plosive", "uvular", "q", "ɢ"),
+    ("fricative", "uvular", "χ", "ʁ"),
+    ("nasal", "uvular", "", "ɴ"),
+    ("liquid", "uvular", "", "ʀ"),
+    ("fricative", "pharyngeal", "ħ", "ʕ"),
+    ("fricative", "glottal", "h", "ɦ"),
     ("plosive", "glottal", "ʔ", ""),
 )
 
@@ -143,7 +151,19 @@ AFFRICATES = {
     **{"tʃ": "ʃ", "dʒ": "ʒ", "ʧ": "ʃ", "ʤ": "ʒ"},
     **{"ts": "s", "dz": "z", "ʦ": "s", "ʣ": "z"},
     **{"tɕ": "ɕ", "dʑ": "ʑ", "ʨ": "ɕ", "ʥ": "ʑ", "tʂ": "ʂ", "dʐ": "ʐ"},
+    **{"ʈʂ": "ʂ", "ɖʐ": "ʐ"},
 }
+SECONDARY = {
+    # Lips: labialised, compressed as in Japanese u. Tongue: palatalised, pharyngealised or velarised, which in Arabic
+    # comes with slightly pushed lips (Lehn 1963).
+    "ʷ": {"rounding": 0.7, "protrusion": 0.2},
+    "ᵝ": {"rounding": 0.4},
+    "ʲ": {"spread": 0.3, "raised_jaw": 0.5, "front": 0.3},
+    "ˤ": {"back": 0.4, "rounding": 0.2, "protrusion": 0.2},
+    "ˠ": {"back": 0.4},
+}
+"""Marks after a letter that change what the mouth does: the least that each asks of a feature."""
+
 DIPHTHONGS = frozenset(
     {"aɪ", "aʊ", "eɪ", "oʊ", "ɔɪ", "əʊ", "ɔø", "aɪə", "aɪɚ", "ɪə", "eə", "ʊə", "ai", "au", "ei", "ou", "ɐʊ", "ow"}
 )
@@ -247,7 +267,8 @@ def _special_consonants(table: dict[str, Articulation]) -> dict[str, Articulatio
 
 def is_known(symbol: str) -> bool:
     """Whether `articulations` understands this IPA letter, diphthong, affricate or ``SIL``."""
-    return symbol == SILENCE or symbol in AFFRICATES or all(letter in _letters() for letter in symbol)
+    plain = symbol.rstrip("".join(SECONDARY))
+    return symbol == SILENCE or plain in AFFRICATES or (bool(plain) and all(letter in _letters() for letter in plain))
 
 
 @cache
@@ -255,18 +276,28 @@ def articulations(symbol: str) -> tuple[Articulation, ...]:
     """What happens during a phone, in order and in equal shares of its time: two or three states for diphthongs.
 
     Args:
-        symbol: an IPA letter, diphthong or affricate without stress, length or tie marks, or ``SIL``.
+        symbol: an IPA letter, diphthong or affricate without stress, length or tie marks, a mark of `SECONDARY` may
+            follow; or ``SIL``.
 
     Raises:
         ValueError: a letter that is not in the table.
     """
     if symbol == SILENCE:
         return (Articulation(silence=1.0),)
-    if symbol in AFFRICATES:
-        return (replace(_letter(AFFRICATES[symbol]), plosive=1.0),)
-    if not symbol:
+    plain = symbol.rstrip("".join(SECONDARY))
+    if not plain:
         raise ValueError("an empty phone symbol")
-    return tuple(_letter(letter) for letter in symbol)
+    if plain in AFFRICATES:
+        states = [replace(_letter(AFFRICATES[plain]), plosive=1.0)]
+    else:
+        states = [_letter(letter) for letter in plain]
+    return tuple(_with_marks(state, symbol[len(plain) :]) for state in states)
+
+
+def _with_marks(state: Articulation, marks: str) -> Articulation:
+    for mark in marks:
+        state = replace(state, **{name: max(getattr(state, name), least) for name, least in SECONDARY[mark].items()})
+    return state
 
 
 def _letter(letter: str) -> Articulation:
@@ -277,7 +308,10 @@ def _letter(letter: str) -> Articulation:
 
 
 def split_symbol(symbol: str) -> list[str]:
-    """Phones of a run of IPA letters: diphthongs and affricates stay whole, everything else is one letter each."""
+    """Phones of a run of IPA letters: diphthongs and affricates stay whole, everything else is one letter each.
+
+    Marks of `SECONDARY` stay with the letter before them.
+    """
     phones: list[str] = []
     position = 0
     while position < len(symbol):
@@ -285,6 +319,8 @@ def split_symbol(symbol: str) -> list[str]:
             (n for n in (3, 2) if symbol[position : position + n] in DIPHTHONGS | AFFRICATES.keys()),
             1,
         )
+        while symbol[position + length : position + length + 1] in SECONDARY:
+            length += 1
         phones.append(symbol[position : position + length])
         position += length
     return phones

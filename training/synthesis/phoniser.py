@@ -9,20 +9,15 @@ import unicodedata
 from dataclasses import dataclass
 
 from backend.errors import UniTalkerError
-from training.synthesis.phones import SILENCE
+from training.synthesis.languages import ESPEAK_VOICES, TIE, standard_ipa
+from training.synthesis.phones import SECONDARY, SILENCE, split_symbol
+from training.synthesis.pinyin import syllables
 
-TIE = "͡"
 PUNCTUATION = ",.;:!?"
-ESPEAK_VOICES = {
-    **{"en": "en-us", "es": "es", "fr": "fr-fr", "it": "it", "pt": "pt-br", "hi": "hi", "ja": "ja"},
-    **{"zh": "cmn-latn-pinyin", "de": "de", "ru": "ru", "ar": "ar"},
-}
 
 _STRESS = "ˈˌ"
 _LETTERS_THAT_LOOK_LIKE_MODIFIERS = "ᵻ"
 _COMPOSED = {"c\u0327": "\u00e7"}
-# What espeak-ng writes for one language only: Russian ы, Portuguese final e, Hindi च and ज.
-_LOCAL_LETTERS = {"ru": {"y": "ɨ"}, "pt": {"y": "i"}, "hi": {"c": f"t{TIE}ʃ", "ɟ": f"d{TIE}ʒ"}}
 _LATIN_PUNCTUATION = str.maketrans({"।": ".", "、": ",", "。": ".", "،": ",", "؟": "?", "¿": "", "¡": ""})
 
 
@@ -46,10 +41,11 @@ def phonise(text: str, language: str) -> list[Unit]:
 
     Args:
         text: one sentence.
-        language: a key of `ESPEAK_VOICES`.
+        language: a key of `ESPEAK_VOICES`; Mandarin is written in pinyin with tone digits.
 
     Raises:
         UniTalkerError: espeak-ng is missing or fails, or the language is not known.
+        ValueError: text that is not pinyin.
     """
     if language not in ESPEAK_VOICES:
         raise UniTalkerError(
@@ -57,14 +53,12 @@ def phonise(text: str, language: str) -> list[Unit]:
         )
     units: list[Unit] = []
     for clause, mark in re.findall(rf"([^{PUNCTUATION}]+)([{PUNCTUATION}]?)", text.translate(_LATIN_PUNCTUATION)):
-        spoken = _espeak(clause.strip(), ESPEAK_VOICES[language])
+        spoken = _mandarin(clause) if language == "zh" else units_of(_espeak(clause.strip(), language))
         if not spoken:
             continue
         if units:
             units.append(Unit("", " "))
-        for letter, local in _LOCAL_LETTERS.get(language, {}).items():
-            spoken = spoken.replace(letter, local)
-        units.extend(units_of(spoken))
+        units.extend(spoken)
         if mark:
             units.append(Unit(SILENCE, mark))
     return units
@@ -86,7 +80,8 @@ def units_of(ipa: str) -> list[Unit]:
             tied = False
             if units and units[-1].symbol:
                 last = units.pop()
-                units.append(Unit(last.symbol, last.spelling + character, last.stress))
+                secondary = character if character in SECONDARY else ""
+                units.append(Unit(last.symbol + secondary, last.spelling + character, last.stress))
         elif tied and units:
             last = units.pop()
             units.append(Unit(last.symbol + character, last.spelling + character, last.stress))
@@ -110,14 +105,27 @@ def _is_modifier(character: str) -> bool:
     return unicodedata.category(character) in {"Lm", "Mn", "Sk", "Nd", "Pd", "Po"}
 
 
-def _espeak(clause: str, voice: str) -> str:
+def _mandarin(clause: str) -> list[Unit]:
+    """Units of a clause in pinyin; the tone digit is part of the spelling of a syllable's last phone."""
+    units: list[Unit] = []
+    for ipa, tone in syllables(clause):
+        phones = split_symbol(ipa.replace("ʰ", ""))
+        aspirated = "ʰ" in ipa
+        for i, symbol in enumerate(phones):
+            breath = "ʰ" if aspirated and i == 0 else ""
+            units.append(Unit(symbol, symbol + breath + (tone if i == len(phones) - 1 else "")))
+        units.append(Unit("", " "))
+    return units[:-1]
+
+
+def _espeak(clause: str, language: str) -> str:
     program = shutil.which("espeak-ng")
     if program is None:
         raise UniTalkerError(
             "synthesis.missing_program", "The program espeak-ng is not installed.", "Debian: apt install espeak-ng."
         )
     run = subprocess.run(
-        [program, "-q", "--ipa", f"--tie={TIE}", "-v", voice, "--", clause],
+        [program, "-q", "--ipa", f"--tie={TIE}", "-v", ESPEAK_VOICES[language], "--", clause],
         capture_output=True,
         encoding="utf-8",
         timeout=30,
@@ -125,4 +133,4 @@ def _espeak(clause: str, voice: str) -> str:
     )
     if run.returncode:
         raise UniTalkerError("synthesis.espeak", f"espeak-ng failed on {clause!r}: {run.stderr.strip()}")
-    return re.sub(r"\([^)]*\)", "", run.stdout).strip()
+    return standard_ipa(run.stdout, language).strip()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,13 +97,22 @@ class Teacher:
         kernels: their kernel widths.
         names: channel names of the motion; those that do not belong to jaw and mouth stay 0.
         fps: frame rate of the motion.
+        provenance: what it was trained on, for the manifest; plain data.
     """
 
-    def __init__(self, nets: Sequence[MotionNet], kernels: Sequence[int], names: Sequence[str], fps: float) -> None:
+    def __init__(
+        self,
+        nets: Sequence[MotionNet],
+        kernels: Sequence[int],
+        names: Sequence[str],
+        fps: float,
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
         self._nets = [net.eval() for net in nets]
         self._kernels = tuple(kernels)
         self.names = tuple(names)
         self.fps = fps
+        self.provenance = provenance or {}
         self._spoken = spoken_channels(names)
 
     def __call__(self, timeline: Timeline, frames: int) -> np.ndarray:
@@ -120,7 +130,10 @@ class Teacher:
     def save(self, path: Path) -> None:
         """Writes a safetensors file that `load_teacher` reads."""
         tensors = {f"{i}.{key}": t for i, net in enumerate(self._nets) for key, t in net.state_dict().items()}
-        description = {"kernels": self._kernels, "names": self.names, "fps": self.fps, "features": FEATURES}
+        description = {
+            **{"kernels": self._kernels, "names": self.names, "fps": self.fps, "features": FEATURES},
+            "provenance": self.provenance,
+        }
         save_file(tensors, path, {"teacher": json.dumps(description)})
 
 
@@ -148,7 +161,9 @@ def load_teacher(path: Path) -> Teacher:
         net = MotionNet(int(spoken_channels(description["names"]).sum()), kernel)
         net.load_state_dict({k.partition(".")[2]: t for k, t in tensors.items() if k.startswith(f"{i}.")})
         nets.append(net)
-    return Teacher(nets, description["kernels"], description["names"], description["fps"])
+    return Teacher(
+        nets, description["kernels"], description["names"], description["fps"], description.get("provenance")
+    )
 
 
 def spoken_channels(names: Sequence[str]) -> np.ndarray:
@@ -193,6 +208,9 @@ def _fit(
     motion = np.concatenate([target for _, target in clips])
     net = MotionNet(len(names), kernel)
     net.head.bias.data = torch.from_numpy(motion.mean(0))
+    # What never occurs in the takes has nothing to say when it occurs elsewhere.
+    heard = np.concatenate([features for features, _ in clips]).any(0)
+    net.entry.weight.data *= torch.from_numpy(heard)
     weights = torch.from_numpy(1 / (motion.var(0) + _DEVIATION_FLOOR**2)).float()
     weights *= len(weights) / float((weights * torch.from_numpy(motion.var(0))).sum())
     jaw, close = names.index("jawOpen"), names.index("mouthClose")

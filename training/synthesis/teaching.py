@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from backend.errors import UniTalkerError
 from training.synthesis.corpus import file_hash
@@ -17,8 +16,8 @@ _SHOWN = ("aperture", "jawOpen", "mouthClose", "mouthPucker", "mouthFunnel")
 
 def prepare_teacher(
     takes: Path | None, phones: Path | None, teacher: Path | None, seed: int, report: Report
-) -> tuple[Teacher, dict[str, Any]]:
-    """A teacher read from a file or trained on real takes, and what the manifest says about it.
+) -> Teacher:
+    """A teacher read from a file or trained on real takes; its provenance is for the manifest.
 
     Args:
         takes: official data set of blendshape weights, with
@@ -31,7 +30,9 @@ def prepare_teacher(
         UniTalkerError: neither is given, or a file is wrong.
     """
     if teacher is not None:
-        return load_teacher(teacher), {"teacher": {"sha256": file_hash(teacher)}}
+        loaded = load_teacher(teacher)
+        loaded.provenance = {**loaded.provenance, "sha256": file_hash(teacher)}
+        return loaded
     if takes is None or phones is None:
         raise UniTalkerError(
             "synthesis.teacher",
@@ -44,7 +45,8 @@ def prepare_teacher(
     correlation = held_out_correlation(model, recorded)
     report(f"correlation with held-out takes: {correlation}")
     trained_on = {"takes": takes.name, "clips": len(recorded.train), "epochs": schedule.epochs}
-    return model, {"teacher": {**trained_on, "correlation": correlation}}
+    model.provenance = {**trained_on, "correlation": correlation}
+    return model
 
 
 def held_out_correlation(teacher: Teacher, takes: Takes) -> dict[str, dict[str, float]]:

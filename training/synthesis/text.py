@@ -1,4 +1,4 @@
-"""What is spoken: English sentences of Debian's ``fortunes``, and short own lists in other languages."""
+"""What is spoken: the project's own list of sentences in each language, and English text of the user's choice."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from backend.errors import UniTalkerError
-from training.synthesis.phoniser import ESPEAK_VOICES
+from training.synthesis.languages import ESPEAK_VOICES
 
-FORTUNES = Path("/usr/share/games/fortunes")
-FORTUNES_LICENCE = "collection under the BSD licence, Debian packages fortunes and fortunes-min"
+SENTENCES_LICENCE = "CC0-1.0, written for this project"
 
 _LENGTH = (25, 110)
 _SPEAKABLE = re.compile(r"[A-Z][A-Za-z ,.'!?;:-]+")
@@ -33,7 +32,7 @@ def english_sentences(source: Path, rng: np.random.Generator) -> list[Sentence]:
     """Sentences of running English text, those rich in lip sounds, in random order.
 
     Args:
-        source: a text file or a folder of them; paragraphs may be separated by ``%`` lines as in fortune files.
+        source: a text file or a folder of them; paragraphs may be separated by ``%`` lines as fortune files have.
         rng: decides the order; the same seed and source give the same list.
 
     Raises:
@@ -47,7 +46,7 @@ def english_sentences(source: Path, rng: np.random.Generator) -> list[Sentence]:
             raise UniTalkerError(
                 "synthesis.text",
                 f"{file} with the English sentences does not exist.",
-                "Debian: apt install fortunes fortunes-min; or name a text file.",
+                "Name a text file or a folder of them.",
             )
         found.update(dict.fromkeys(_sentences(file.read_text("utf-8", errors="replace"))))
     if not found:
@@ -64,7 +63,7 @@ def lip_density(text: str) -> float:
 
 
 def listed_sentences(language: str, rng: np.random.Generator) -> list[Sentence]:
-    """The project's own sentences in a language other than English, in random order.
+    """The project's own sentences in a language, in random order.
 
     Raises:
         UniTalkerError: there is no list for the language.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -35,13 +37,19 @@ class Engine(Protocol):
         name: part of the identity ``synthetic_<name>_<voice>``.
         source: licence and origin of its voices.
         languages: codes it can speak.
-        voices: names of its voices.
     """
 
     name: str
     source: Source
     languages: tuple[str, ...]
-    voices: tuple[str, ...]
+
+    def missing(self) -> str | None:
+        """What must be installed before it can speak, in words; ``None`` if nothing."""
+        ...
+
+    def voices(self, language: str) -> tuple[str, ...]:
+        """Names of the voices that speak a language, at least one."""
+        ...
 
     def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         """Speaks a sentence at a speed drawn from `rng`; phone times are calibrated against the sound.
@@ -103,15 +111,32 @@ def phones_from_durations(
                 last = phones.pop()
                 phones.append(Phone(last.start, end, last.symbol))
         elif count:
-            phones.extend(_phones_of(unit, clock, end))
+            phones.extend(phones_of_symbol(unit.symbol, clock, end))
         clock = end
     return tuple(phones)
 
 
-def _phones_of(unit: Unit, start: float, end: float) -> list[Phone]:
-    symbols = [unit.symbol] if unit.symbol == SILENCE else split_symbol(unit.symbol)
-    unknown = [symbol for symbol in symbols if not is_known(symbol)]
+def phones_of_symbol(symbol: str, start: float, end: float) -> list[Phone]:
+    """Phones of a run of IPA letters, in equal shares of its time.
+
+    Raises:
+        ValueError: a letter without a known articulation.
+    """
+    symbols = [symbol] if symbol == SILENCE else split_symbol(symbol)
+    unknown = [part for part in symbols if not is_known(part)]
     if unknown:
         raise ValueError(f"no articulation is known for {unknown[0]!r}")
     edges = np.linspace(start, end, len(symbols) + 1)
     return [Phone(float(a), float(b), s) for a, b, s in zip(edges[:-1], edges[1:], symbols, strict=True)]
+
+
+def missing_programs(*programs: str) -> str | None:
+    """The Debian packages to install for programs of the same name that are not there; ``None`` if all are."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return f"Debian package {' '.join(missing)}" if missing else None
+
+
+def missing_modules(**packages: str) -> str | None:
+    """The packages to install for Python modules that are not there, by module; ``None`` if all are."""
+    missing = [package for module, package in packages.items() if importlib.util.find_spec(module) is None]
+    return f"Python package {' '.join(missing)}" if missing else None

