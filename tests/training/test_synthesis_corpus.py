@@ -129,18 +129,18 @@ def test_spoken_sentences_close_their_labials_and_rest_in_silence(tmp_path: Path
 
 @pytest.mark.usefixtures("needs_flite")
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, teacher = Plan({"en": 0.4}, engines=("flite",)), ajar_teacher()
+    plan, teacher = Plan({"en": 1.0}, engines=("flite",)), ajar_teacher()
     make_data_set(plan, teacher, tmp_path / "whole", lambda _: None)
     spoken: list[str] = []
     speak = Flite.synthesise
 
-    def stop_after_five(engine: Flite, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
+    def stop_on_the_way(engine: Flite, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         spoken.append(sentence.text)
-        if len(spoken) == 17:
+        if len(spoken) == 14:
             raise KeyboardInterrupt
         return speak(engine, sentence, voice, rng)
 
-    monkeypatch.setattr(Flite, "synthesise", stop_after_five)
+    monkeypatch.setattr(Flite, "synthesise", stop_on_the_way)
     with pytest.raises(KeyboardInterrupt):
         make_data_set(plan, teacher, tmp_path / "S", lambda _: None)
     begun = sorted(file.name for file in (tmp_path / "S" / "audio").iterdir())

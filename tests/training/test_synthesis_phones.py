@@ -153,7 +153,8 @@ def test_every_sound_that_is_spoken_is_known(language: str) -> None:
         assert 0.7 < len(uttered) / len(phones) < 1.4, "both say the same words"
         spoken.update(uttered)
     states = [articulations(symbol)[0] for symbol in spoken]
-    for feature in ("bilabial", "labiodental", "rounding", "opening", "spread"):
+    features = ["bilabial", "rounding", "opening", "spread", *(["labiodental"] if language != "ja" else [])]
+    for feature in features:
         assert max(getattr(state, feature) for state in states) > 0.4
 
 

@@ -53,7 +53,7 @@ class Espeak:
 
     def synthesise(self, sentence: Sentence, voice: str, rng: np.random.Generator) -> Utterance:
         """See `Engine.synthesise`."""
-        settings = {_RATE: rng.integers(125, 185), _PITCH: rng.integers(30, 71), _RANGE: rng.integers(30, 71)}
+        settings = {_RATE: int(rng.integers(125, 185))} | {key: int(rng.integers(30, 71)) for key in (_PITCH, _RANGE)}
         samples, events = self._library.speak(f"{ESPEAK_VOICES[sentence.language]}+{voice}", sentence.text, settings)
         phones = phones_of_events(events, len(samples) / self._library.rate, sentence.language)
         return Utterance(at_speech_rate(samples, self._library.rate), phones, voice)
@@ -133,7 +133,7 @@ class _Library:
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise UniTalkerError("synthesis.espeak", f"This espeak-ng has no voice {voice!r}.")
         for parameter, value in settings.items():
-            self._library.espeak_SetParameter(parameter, int(value), 0)
+            self._library.espeak_SetParameter(parameter, value, 0)
         encoded = text.encode()
         if self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, _UTF8, None, None):
             raise UniTalkerError("synthesis.espeak", f"espeak-ng failed on {text!r}.")

@@ -154,5 +154,5 @@ def kokoro_spelling(unit: Unit, language: str) -> str:
         spelling = spelling.replace(letters, ligature)
     if language == "en":
         spelling = spelling.replace("ɜː", "ɜɹ")
-    letters = {"en": _ENGLISH, "zh": _MANDARIN_TONES}.get(language, _NEAREST)
-    return unit.stress + "".join(letters.get(c, c) for c in spelling)
+    own = {"en": _ENGLISH, "zh": _MANDARIN_TONES}.get(language, _NEAREST)
+    return unit.stress + "".join(own.get(c, c) for c in spelling)
