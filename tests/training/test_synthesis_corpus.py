@@ -151,7 +151,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     for name in ("manifest.json", "phones.json", "train.json"):
         resumed, whole = ((tmp_path / folder / name).read_text("utf-8") for folder in ("S", "whole"))
-        assert resumed.replace('"S"', '"whole"') == whole
+        assert resumed.replace('"dataset": "S"', '"dataset": "whole"') == whole
     assert len(begun) < len(list((tmp_path / "S" / "audio").iterdir()))
 
 
