@@ -13,6 +13,7 @@ from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.motion_cli import measures_command
 from training.pca_cli import pca_app
+from training.reproduce.cli import reproduce_app
 from training.report.cli import report_command
 from training.starting_cli import finetune_command, oneshot_command, transfer_command
 from training.synthesis.cli import synthesise_command
@@ -37,6 +38,7 @@ app.command("oneshot")(oneshot_command)
 app.command("measures")(measures_command)
 app.add_typer(data_app, name="data")
 app.add_typer(pca_app, name="pca")
+app.add_typer(reproduce_app, name="reproduce")
 
 
 @app.command("encoder")

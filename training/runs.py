@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -295,7 +296,7 @@ def _stores(
 
 
 def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[str, PcaBasis]:
-    """The PCA of each new head that has one, kept with the run: that of the data set's own folder, else fitted now.
+    """The PCA of each new head that has one, kept with the run: that in the data sets' folders, else fitted now.
 
     Args:
         recipe: how many components.
@@ -308,8 +309,8 @@ def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[st
         head = recipe.heads[type_name]
         if head.components is not None and type_name not in kept:
             folders = [corpus.folder_of(name) for name in corpus.trained if corpus.annotation_of(name) == annotation]
-            stored = folders[0] / PCA_FILE
-            if len(folders) == 1 and stored.is_file():
+            stored = _common_pca(folders)
+            if stored is not None:
                 basis = PcaBasis.load(stored, annotation.dim).first(head.components)
             else:
                 basis = fit_pca(
@@ -322,6 +323,13 @@ def _bases(recipe: Recipe, corpus: Corpus, run: Path, kept: set[str]) -> dict[st
             (run / "pca").mkdir(exist_ok=True)
             basis.save(run / "pca" / f"{type_name}.npz")
     return bases
+
+
+def _common_pca(folders: list[Path]) -> Path | None:
+    """The PCA file of all these folders, unless one lacks it or has another."""
+    files = [folder / PCA_FILE for folder in folders]
+    same = all(file.is_file() and filecmp.cmp(file, files[0], shallow=False) for file in files)
+    return files[0] if same else None
 
 
 def _motions(corpus: Corpus, annotation: Annotation) -> Iterator[np.ndarray]:
