@@ -13,8 +13,8 @@ from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.motion_cli import measures_command
 from training.pca_cli import pca_app
-from training.reproduce.cli import reproduce_app
 from training.report.cli import report_command
+from training.reproduce.cli import reproduce_app
 from training.starting_cli import finetune_command, oneshot_command, transfer_command
 from training.synthesis.cli import synthesise_command
 from training.whisper_source import read_encoder, save_encoder

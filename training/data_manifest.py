@@ -27,7 +27,11 @@ def set_manifest(corpus: Corpus, name: str, splits: tuple[Split, ...]) -> dict[s
     """The same of one data set and some of its splits."""
     folder = corpus.folder_of(name)
     files = {path for split in splits for path in corpus.files(name, split)}
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(files)}
+    # A list may name files elsewhere by their whole path.
+    return {
+        (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix(): path.stat().st_size
+        for path in sorted(files)
+    }
 
 
 def digest(manifest: Manifest | dict[str, int]) -> str:

@@ -135,8 +135,8 @@ def _single_or_joint() -> Experiment:
     return Experiment(
         "One model for all sets, or one for each",
         "Tables 2 and 5: the joint model has lower errors than models of single sets. Beside SelfTalk, the best "
-        "earlier system, trained on each set alone, LVE falls by 4.0 % on BIWI and 15.5 % on VOCASET with the Base encoder "
-        "(4.249 to 4.080, 0.963 to 0.814), by 9.2 % and 13.7 % with the Large one.",
+        "earlier system, trained on each set alone, LVE falls by 4.0 % on BIWI and 15.5 % on VOCASET with the Base "
+        "encoder (4.249 to 4.080, 0.963 to 0.814), by 9.2 % and 13.7 % with the Large one.",
         "Each set gets the same number of steps in both; the joint model has one shared decoder for all of them.",
         COLUMNS,
         (single, _row("joint model", "joint")),
