@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from backend.model.unitalker import UniTalker
+from backend.model.unitalker import HeadOutput, UniTalker
 from training.batches import Batch
 from training.losses import SumOf
 
@@ -28,7 +28,12 @@ class BatchLoss(nn.Module):
         """A scalar."""
         features, counts = self._encode(batch) if batch.is_audio else (batch.speech, batch.lengths)
         prediction = self.model.decode(features, batch.frames, batch.identity, batch.head, counts)
-        loss: Tensor = self.losses[batch.head](prediction, batch.target, batch.mask)
+        target = batch.target
+        if batch.template is not None:
+            # FLAME's vertices are no linear function of its parameters, so the resting face does not cancel out.
+            rest = batch.template[:, None]
+            prediction, target = HeadOutput(prediction.values + rest, prediction.coefficients), target + rest
+        loss: Tensor = self.losses[batch.head](prediction, target, batch.mask)
         return loss
 
     def _encode(self, batch: Batch) -> tuple[Tensor, tuple[int, ...]]:

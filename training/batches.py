@@ -31,6 +31,7 @@ class Batch:
         target: (B, T, D).
         mask: bool (B, T), false in the padding.
         identity: (B,) rows of the identity table.
+        template: (B, D), what values and target are added to; ``None`` where the loss does not depend on it.
         share: its valid frames in those of the whole step, 0 to 1.
     """
 
@@ -43,6 +44,7 @@ class Batch:
     target: Tensor
     mask: Tensor
     identity: Tensor
+    template: Tensor | None = None
     share: float = 1.0
 
     def to(self, device: torch.device) -> Batch:
@@ -53,6 +55,7 @@ class Batch:
             target=self.target.to(device),
             mask=self.mask.to(device),
             identity=self.identity.to(device),
+            template=None if self.template is None else self.template.to(device),
         )
 
 
@@ -151,8 +154,14 @@ class Loader:
             target=target,
             mask=torch.arange(target.shape[1])[None] < torch.tensor(frames)[:, None],
             identity=torch.tensor([row for _, row in drawn]),
+            template=self._templates(entries),
             share=share,
         )
+
+    def _templates(self, entries: list[Entry]) -> Tensor | None:
+        if not entries[0].has_template:
+            return None
+        return torch.from_numpy(np.stack([self._store.template(entry) for entry in entries]))
 
     def _cut(self, entry: Entry, rng: np.random.Generator) -> slice:
         if self._crop_seconds is None:

@@ -15,6 +15,7 @@ from backend.errors import UniTalkerError
 from training.config import Head, Recipe
 from training.flame import FlameGeometry
 from training.geometry import BlendshapeBasis, FlatVertices, Geometry
+from training.losses import needs_flame
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def _geometry(head: Head, annotation: Annotation, root: Path) -> Geometry | None
     if annotation.kind == "vertices":
         return FlatVertices()
     if head.basis is None:
+        if annotation.kind == "flame":
+            raise needs_flame(annotation)
         return None
     path = root / head.basis
     if annotation.kind == "flame":

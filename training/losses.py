@@ -214,16 +214,21 @@ def paper_loss(
     if annotation.kind == "vertices":
         geometry = geometry or FlatVertices()
     if annotation.kind == "flame" and geometry is None:
-        raise UniTalkerError(
-            "loss.needs_flame",
-            f"{annotation.type_name}: FLAME parameters are compared as vertices, which needs the FLAME model.",
-            f"Give the path of your flame.npz as heads.{annotation.type_name}.basis in the recipe.",
-        )
+        raise needs_flame(annotation)
     if geometry is not None:
         losses["vertices"] = VertexMSE(geometry, region, weight)
     if components is not None and coefficient_weight:
         losses["coefficients"] = PcaMSE(components, weight * coefficient_weight)
     return SumOf(losses)
+
+
+def needs_flame(annotation: Annotation) -> UniTalkerError:
+    """What is said when FLAME parameters cannot be turned into vertices."""
+    return UniTalkerError(
+        "loss.needs_flame",
+        f"{annotation.type_name}: FLAME parameters are compared as vertices, which needs the FLAME model.",
+        f"Give the path of your flame.npz as heads.{annotation.type_name}.basis in the recipe.",
+    )
 
 
 def variance_weights(deviation: Tensor, floor: float = 0.02, minor: Sequence[int] = (), factor: float = 0.05) -> Tensor:

@@ -47,13 +47,17 @@ def make_optimiser(model: UniTalker, stage: Stage) -> torch.optim.Optimizer:
     """A fresh optimiser over what the stage trains; everything else is frozen.
 
     Adam's steps have the size of the learning rate whatever the unit. PCA coefficients in metres are small numbers,
-    so their heads get a rate that is smaller in proportion. Each parameter group remembers its peak rate as ``peak``.
+    so their heads get a rate that is smaller in proportion, unless the recipe wants it equal. Each parameter group
+    remembers its peak rate as ``peak``.
     """
     trained = {name for name, _ in model.named_parameters() if _is_trained(name, stage)}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trained)
     settings = stage.optimiser
-    scales = {f"out_head_dict.{head}.": _output_scale(pca) for head, pca in model.pca_layer_dict.items()}
+    scales = {
+        f"out_head_dict.{head}.": 1.0 if settings.head_rates == "equal" else _output_scale(pca)
+        for head, pca in model.pca_layer_dict.items()
+    }
     plain = [name for name in trained if not name.startswith((ENCODER_PREFIX, *scales))]
     groups = [_group(model, plain, settings.learning_rate)]
     groups += [

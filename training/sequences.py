@@ -36,6 +36,7 @@ class Sequence:
         identity: whose.
         annotation: what the channels are.
         repeats: how often an epoch uses it.
+        template: that of its clips, see `Clip.template`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Sequence:
     identity: str
     annotation: Annotation
     repeats: int = 1
+    template: np.ndarray | None = None
 
 
 def training_sequences(corpus: Corpus, recipe: Recipe, name: str) -> Iterator[Sequence]:
@@ -122,7 +124,16 @@ def alone(
         speed = rng.uniform(*augmentation.speed) * _jitter(augmentation, rng)
         audio, motion = change_speed(audio, motion, speed, clip.fps)
         audio = colour(audio * np.float32(rng.uniform(*augmentation.clip_gain)), augmentation, rng)
-    return Sequence(f"{data_set}: {clip.name}", data_set, audio, motion, clip.identity, clip.annotation, repeats)
+    return Sequence(
+        name=f"{data_set}: {clip.name}",
+        data_set=data_set,
+        audio=audio,
+        target=motion,
+        identity=clip.identity,
+        annotation=clip.annotation,
+        repeats=repeats,
+        template=clip.template,
+    )
 
 
 def join(
@@ -239,6 +250,7 @@ def _render(layout: _Layout, data_set: str, joining: Joining, rng: np.random.Gen
         target=target,
         identity=clips[0].identity,
         annotation=annotation,
+        template=clips[0].template,
     )
 
 

@@ -42,6 +42,7 @@ class Entry:
         frames: of the target.
         feature_rate: of the features, Hz: 50, or `fps` when the frequency adaptor sits before the encoder's
             transformer (position 0).
+        has_template: whether there is a template to which the target is added.
     """
 
     file: str
@@ -52,6 +53,7 @@ class Entry:
     fps: float
     frames: int
     feature_rate: float = FEATURE_RATE
+    has_template: bool = False
 
 
 class Store:
@@ -86,6 +88,10 @@ class Store:
         """float32 (samples,), 16 kHz."""
         waveform: np.ndarray = self._load(entry, "audio").astype(np.float32) / _INT16
         return waveform
+
+    def template(self, entry: Entry) -> np.ndarray:
+        """float32 (D,)."""
+        return self._load(entry, "template")
 
     def of_head(self, head: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.head == head]
@@ -148,6 +154,8 @@ def _write(folder: Path, file: str, sequence: Sequence, model: UniTalker, device
     np.save(folder / f"{file}.features.npy", features.astype(np.float16))
     np.save(folder / f"{file}.target.npy", sequence.target.astype(np.float16))
     np.save(folder / f"{file}.audio.npy", np.round(np.clip(sequence.audio, -1, 1) * _INT16).astype(np.int16))
+    if sequence.template is not None:
+        np.save(folder / f"{file}.template.npy", sequence.template)
     return Entry(
         file=file,
         name=sequence.name,
@@ -157,6 +165,7 @@ def _write(folder: Path, file: str, sequence: Sequence, model: UniTalker, device
         fps=sequence.annotation.fps,
         frames=len(sequence.target),
         feature_rate=sequence.annotation.fps if at_motion_rate else FEATURE_RATE,
+        has_template=sequence.template is not None,
     )
 
 

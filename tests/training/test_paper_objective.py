@@ -12,10 +12,15 @@ import torch
 
 from backend.errors import UniTalkerError
 from backend.model.unitalker import HeadOutput
+from training.batch_loss import BatchLoss
+from training.batches import Loader
 from training.config import Recipe, parse_recipe
+from training.flame import FlameGeometry
 from training.runs import Places, begin
 from training.store import Progress
 from training.trainer import EpochReport, Material, Observer, Trainer
+
+from .conftest import write_data_set
 
 CPU = torch.device("cpu")
 
@@ -106,3 +111,55 @@ def test_files_of_another_topology_are_refused_before_anything_is_encoded(
     with pytest.raises(UniTalkerError, match=told):
         prepared(content, data)
     assert not (data / "cache").exists()
+
+
+@pytest.fixture
+def flame_data(tmp_path: Path) -> Path:
+    """FLAME parameters of two people of different shape, and a model of FLAME's form."""
+    rng = np.random.default_rng(0)
+    motions = {f"f{n}": (n % 2, np.zeros((50, 413), np.float32)) for n in range(4)}
+    shapes = rng.normal(0, 1, (2, 413)).astype(np.float32)
+    for person, motion in motions.values():
+        motion[:] = shapes[person]
+        motion[:, 400] += 0.3 * np.abs(np.sin(np.arange(50) / 3))
+    annotation = {"annot_type": "flame", "fps": 25, "kind": "flame", "dim": 413}
+    write_data_set(tmp_path / "data/flame", annotation, motions)
+    np.save(tmp_path / "data/flame/id_template.npy", shapes)
+    regressor, weights = rng.random((5, 8)), rng.random((8, 5))
+    np.savez(
+        tmp_path / "data/flame.npz",
+        v_template=rng.normal(0, 0.1, (8, 3)),
+        shapedirs=rng.normal(0, 0.01, (8, 3, 400)),
+        posedirs=rng.normal(0, 0.01, (8, 3, 36)),
+        J_regressor=regressor / regressor.sum(1, keepdims=True),
+        kintree_table=np.array([[2**32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32),
+        weights=weights / weights.sum(1, keepdims=True),
+    )
+    return tmp_path / "data"
+
+
+def test_flame_is_compared_as_vertices_of_the_speakers_own_face(content: dict[str, Any], flame_data: Path) -> None:
+    content["data"] = [{"name": "F", "folder": "flame"}]
+    content["heads"] = {"flame": {"title": "FLAME", "basis": "flame.npz"}}
+    content["joining"] = None
+    material = prepared(content, flame_data)
+    loader = Loader(material.training, material.spec.identities, 0.5, None, from_audio=False)
+    batch = loader.load(material.training.entries[:2], np.random.default_rng(0))
+    flame = FlameGeometry.load(flame_data / "flame.npz")
+    shapes = torch.from_numpy(np.load(flame_data / "flame/id_template.npy"))
+    measured = [flame(torch.from_numpy(np.load(flame_data / f"flame/clips/f{n}.npy"))) for n in range(2)]
+    # An untrained head says the speaker's resting face.
+    errors = [motion - flame(shapes[person]) for person, motion in enumerate(measured)]
+    expected = float(torch.stack(errors).square().mean())
+    loss = BatchLoss(material.model.eval(), material.losses)
+    assert float(loss(batch).detach()) == pytest.approx(expected, rel=1e-3)
+
+
+def test_flame_without_the_flame_model_is_refused_before_anything_is_encoded(
+    content: dict[str, Any], flame_data: Path
+) -> None:
+    content["data"] = [{"name": "F", "folder": "flame"}]
+    content["heads"] = {"flame": {"title": "FLAME"}}
+    with pytest.raises(UniTalkerError, match=r"needs the FLAME model.*heads\.flame\.basis"):
+        prepared(content, flame_data)
+    assert not (flame_data / "cache").exists()

@@ -58,12 +58,40 @@ def parse_recipe(content: Any, label: str) -> Recipe:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe with changes: sections are merged field by field at any depth; all else, lists too, is replaced."""
+    """A recipe with changes: sections are merged field by field at any depth; anything else is replaced.
+
+    A list of data sets is replaced by a list, and by a mapping changed in those that it names:
+    ``data: {D0: {clips: 96}}``.
+
+    Raises:
+        UniTalkerError: there is no data set of such a name.
+    """
     merged = dict(base)
     for name, value in changes.items():
         known = merged.get(name)
-        both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        merged[name] = merge(known, value) if both else value  # type: ignore[arg-type]  # both are mappings
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[name] = merge(known, value)
+        elif isinstance(known, list) and isinstance(value, Mapping):
+            merged[name] = _merge_named(name, known, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _merge_named(place: str, entries: list[Any], changes: Mapping[str, Any]) -> list[Any]:
+    """Entries of a list with changes to those that are named."""
+    names = [str(entry.get("name") if isinstance(entry, Mapping) else entry) for entry in entries]
+    unknown = [name for name in changes if name not in names]
+    if unknown:
+        raise UniTalkerError(
+            "recipe.name",
+            f"There is no {unknown[0]} in {place} to be changed; there are {', '.join(names)}.",
+            "To replace all of them, write a list.",
+        )
+    merged = []
+    for name, entry in zip(names, entries, strict=True):
+        both = isinstance(entry, Mapping) and isinstance(changes.get(name), Mapping)
+        merged.append(merge(entry, changes[name]) if both else entry)
     return merged
 
 

@@ -18,6 +18,8 @@ class Optimiser(Section):
         schedule: ``constant`` as in the paper; ``one_cycle`` warms up over a tenth of the steps and falls by cosine,
             which reaches the same loss in a fraction of the epochs.
         weight_decay: with ``adamw``; pulls weights to 0 at the pace of the learning rate. Raise against overfitting.
+        head_rates: ``scaled`` gives heads that predict PCA coefficients, which are small numbers of metres, a rate that
+            is smaller in proportion; ``equal`` as in the paper.
         clip_norm: largest gradient norm; ``null`` for none, as in the paper. 1 when single clips throw training off.
     """
 
@@ -25,6 +27,7 @@ class Optimiser(Section):
     learning_rate: float = Field(default=1e-4, gt=0)
     schedule: Literal["constant", "one_cycle"] = "constant"
     weight_decay: float = Field(default=0.0, ge=0)
+    head_rates: Literal["scaled", "equal"] = "scaled"
     clip_norm: float | None = Field(default=None, gt=0)
 
 

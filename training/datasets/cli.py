@@ -74,6 +74,9 @@ def convert_command(
     layout: LayoutOption = None,
     identity: IdentityOption = None,
     face_task: TaskOption = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of the clips, 25, 30, 60 or 100; their own if left out.")
+    ] = None,
 ) -> None:
     """Bring recordings into the layout that is trained on.
 
@@ -86,7 +89,7 @@ def convert_command(
 
     opened = open_source(source, layout, Opening(identity, face_task))
     with work_progress(f"convert {source.name}") as report:
-        result = convert(opened, out, report)
+        result = convert(opened, out, report, fps)
     for problem in (*opened.problems, *result.left_out):
         typer.echo(f"left out: {problem}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in result.clips.items())

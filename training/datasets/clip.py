@@ -38,6 +38,7 @@ class Clip:
         identity: whose face it is.
         annotation: what the channels are; its `fps` is that of `motion`.
         head: float32 (T, 3), the `HEAD_CHANNELS`, where the recording has them.
+        template: float32 (D,), what `motion` is added to; only of FLAME parameters, whose vertices depend on it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Clip:
     identity: str
     annotation: Annotation
     head: np.ndarray | None = None
+    template: np.ndarray | None = None
 
     @property
     def fps(self) -> float:

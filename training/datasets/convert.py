@@ -47,7 +47,7 @@ class Conversion:
     left_out: list[str] = field(default_factory=list)
 
 
-def convert(source: Source, out: Path, progress: Progress) -> Conversion:
+def convert(source: Source, out: Path, progress: Progress, fps: float | None = None) -> Conversion:
     """Writes every recording that can be used, in clips of at most 20 s.
 
     The folder appears when it is complete. Until then the work is in ``OUT.part``, and the same call goes on there.
@@ -57,14 +57,20 @@ def convert(source: Source, out: Path, progress: Progress) -> Conversion:
         source: what to convert.
         out: new folder.
         progress: told after each recording.
+        fps: of the clips; the source's own if it is trained on, else 30, when left out.
 
     Raises:
-        UniTalkerError: ``out`` exists, ``OUT.part`` is of something else, the disk is full, or nothing can be used.
+        UniTalkerError: `fps` is not trained on, ``out`` exists, ``OUT.part`` is of something else, the disk is full,
+            or nothing can be used.
     """
     if out.exists():
         raise UniTalkerError("data.output", f"{out} exists already.", "Name a new folder for the data set.")
+    if fps is None:
+        fps = source.annotation.fps if source.annotation.fps in DECIMATION else _OTHER_FPS
+    elif fps not in DECIMATION:
+        rates = ", ".join(f"{rate:g}" for rate in DECIMATION)
+        raise UniTalkerError("data.fps", f"{fps:g} frames per second are not trained on.", f"Choose one of {rates}.")
     partial = out.with_name(f"{out.name}.part")
-    fps = source.annotation.fps if source.annotation.fps in DECIMATION else _OTHER_FPS
     work = _Work(source, partial, out.name, fps)
     for number, recording in enumerate(source.recordings, start=1):
         work.take(recording)

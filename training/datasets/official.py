@@ -209,7 +209,8 @@ class OfficialDataSet:
             return None
         motion = self._displacement(frames[: round(seconds * fps)], identity)
         check_finite(motion, fps, str(path))
-        return Clip(path.stem, audio[: samples_in(seconds)], motion, identity, self.annotation)
+        template = self.templates[identity] if self.annotation.kind == "flame" else None
+        return Clip(path.stem, audio[: samples_in(seconds)], motion, identity, self.annotation, template=template)
 
     def _whole(self, entry: _Entry, split: Split) -> Clip:
         identity = self._identity(entry, split)
