@@ -79,8 +79,8 @@ def run_command(
     settings = load_recipe(find_recipe(recipe), only or (), parse_changes(changes or ()))
     run = out or Path("runs") / settings.name
     places = Places(data_root, cache, encoder, download=download)
-    train_run(settings, run, places, torch.device(choose_device(device)))
-    typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run}")
+    if train_run(settings, run, places, torch.device(choose_device(device))):
+        typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run}")
 
 
 @app.command("resume")
@@ -88,16 +88,10 @@ def resume_command(run: RunArgument, device: DeviceOption = "auto") -> None:
     """Go on with a training that was interrupted."""
     import torch
 
-    from training.console import training_console
-    from training.runs import take_up
-    from training.trainer import Trainer
-    from training.watching import watch
+    from training.running import resume_run
 
-    chosen = torch.device(choose_device(device))
-    with training_console() as console, watch(run, console) as observer:
-        material, checkpoint = take_up(run, chosen, console.preparation)
-        Trainer(material, run, chosen, observer).fit(checkpoint)
-    typer.echo(f"{run} is trained.")
+    if resume_run(run, torch.device(choose_device(device))):
+        typer.echo(f"{run} is trained.")
 
 
 @app.command("evaluate")

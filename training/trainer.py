@@ -101,11 +101,12 @@ class Trainer:
         position = Position()
         if resumed is None:
             self._save(position)
+            # The other processes begin with what the first has saved.
+            self._processes.wait()
         else:
             position = resumed.position
             self._model.load_state_dict(resumed.model)
             self._tally, self._history = resumed.tally, list(resumed.history)
-        self._processes.wait()
         self._observer.begin(History(tuple(self._history), position.stage, self._steps_done(position)))
         with self._interruption:
             self._fit_stages(position, StageState() if resumed is None else resumed.stage)

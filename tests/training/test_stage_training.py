@@ -19,6 +19,7 @@ from training.config import EarlyStop, JointStage, Recipe, Stage
 from training.distributed import Processes
 from training.export import open_run
 from training.observer import EpochReport, Observer
+from training.run_log import read_log
 from training.runs import Places, begin
 from training.stage_training import StageTraining
 from training.store import Entry, Progress
@@ -282,3 +283,23 @@ def test_the_convolutional_front_end_is_never_trained(steady_recipe: Recipe, pla
     StageTraining(material.model, material.losses, stage, Processes(CPU))
     frozen = {name for name, value in material.model.audio_encoder.named_parameters() if not value.requires_grad}
     assert {name.split(".")[0] for name in frozen} == {"conv1", "conv2", "embed_positions"}
+
+
+def test_a_recipe_is_the_same_training_in_two_processes(steady_recipe: Recipe, places: Places, tmp_path: Path) -> None:
+    """From the command line; three sequences a step, the last step of a type has fewer."""
+    stage = {"epochs": 2, "batch": 3}
+    changes = {"warm_up": steady_recipe.warm_up.model_copy(update=stage), "joint": steady_recipe.joint}
+    recipe = steady_recipe.model_copy(update=changes)
+    alone = Recorder()
+    Trainer(begin(recipe, tmp_path / "alone", places, CPU, silent), tmp_path / "alone", CPU, alone).fit()
+    # JSON is YAML.
+    (tmp_path / "recipe.yaml").write_text(recipe.model_dump_json())
+    options = ["--out", str(tmp_path / "two"), "--data-root", str(places.data_root), "--cache", str(places.cache)]
+    run_two(["-m", "backend", "train", "run", str(tmp_path / "recipe.yaml"), *options, "--device", "cpu"])
+    epochs = read_log(tmp_path / "two" / "log.jsonl").epochs
+    assert [(report.stage, report.steps) for report in epochs] == [
+        (report.stage, report.steps) for report in alone.epochs
+    ]
+    for report, expected in zip(epochs, alone.epochs, strict=True):
+        assert report.training == pytest.approx(expected.training, rel=2e-3)
+        assert report.validation == pytest.approx(expected.validation, rel=2e-3)
