@@ -293,7 +293,7 @@ def test(slow: bool, gui: bool) -> None:
 
 
 def bench(what: str) -> None:
-    """Measure speed and memory: the bundled model, the add-on, batches, the official networks at full size."""
+    """Measure speed and memory: the bundled model, add-on, batches, training, the official networks at full size."""
     backend = setup_backend()
     if what in ("quick", "backend", "all"):
         must([backend, "-m", "tests.bench.backend_bench"])
@@ -303,6 +303,8 @@ def bench(what: str) -> None:
             must([blender, "-m", "tests.bench.blender_bench"], env=blender_environment(backend, home))
     if what in ("batch", "all"):
         must([backend, "-m", "tests.bench.batch_bench"])
+    if what in ("training", "all"):
+        must([backend, "-m", "tests.bench.training_bench"])
     if what in ("model", "all"):
         must([backend, "-m", "tests.bench.model_bench"])
 
@@ -334,10 +336,10 @@ def parse_arguments() -> argparse.Namespace:
     speed.add_argument(
         "what",
         nargs="?",
-        choices=("quick", "backend", "blender", "batch", "model", "all"),
+        choices=("quick", "backend", "blender", "batch", "training", "model", "all"),
         default="quick",
-        help="quick is backend and blender; batch takes ten minutes; model, the official networks at full size, takes "
-        "five to ten and 7 GB of memory (default: %(default)s)",
+        help="quick is backend and blender; batch takes ten minutes, training three; model, the official networks at "
+        "full size, takes five to ten and 7 GB of memory (default: %(default)s)",
     )
     return parser.parse_args()
 
