@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.bundle_manifest import Manifest
-from training.checkpoint import Position
+from training.checkpoint import Checkpoint
 from training.config import Recipe
 from training.datasets.corpus import Corpus
-from training.observer import EpochReport
 from training.trainer import CHECKPOINT
 
 _STAGES = {"warm_up": "decoder warm-up", "joint": "joint training"}
@@ -28,25 +27,29 @@ class DataFact:
     credit: str
 
 
-def run_facts(
-    run: Path, recipe: Recipe, manifest: Manifest, position: Position, epochs: Sequence[EpochReport]
-) -> Iterator[tuple[str, str]]:
+def run_facts(run: Path, checkpoint: Checkpoint, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Label and text.
 
     Args:
         run: folder.
-        recipe: of the run.
+        checkpoint: of the run.
         manifest: as an export would have it.
-        position: of the checkpoint.
-        epochs: that are done.
     """
+    recipe, position, epochs = checkpoint.recipe, checkpoint.position, checkpoint.history
     encoder, decoder = recipe.encoder, recipe.decoder
     yield (
         "State",
         "finished" if position.done else f"not finished: {_STAGES[position.stage]}, epoch {position.epoch + 1}",
     )
     yield "Licence of the weights", recipe.licence
-    yield "Encoder", f"{encoder.credit or ', '.join(encoder.source)}; {encoder.layers} transformer layers"
+    if recipe.start is not None:
+        start = recipe.start
+        yield (
+            "Started from",
+            f"{Path(start.model).name}: decoder {start.decoder}, encoder {start.encoder}, trained {start.trained}",
+        )
+    origin = encoder.credit or ", ".join(encoder.source)
+    yield "Encoder", f"{encoder.kind}{f': {origin}' if origin else ''}; {encoder.layers or 'all'} transformer layers"
     yield "Decoder", f"{decoder.kind}, {decoder.width} channels, identity embedding of {decoder.identity_width}"
     identities = manifest.spec.identities
     yield "Identities", f"{len(identities)}: {', '.join(identities[:8])}{' …' if len(identities) > 8 else ''}"
@@ -56,12 +59,14 @@ def run_facts(
             seconds = sum(epoch.seconds for epoch in own)
             yield (
                 title.capitalize(),
-                f"{len(own)} epochs, {own[-1].steps} steps in {duration(seconds)}, "
+                f"{len(own)} epoch{'s' if len(own) > 1 else ''}, {own[-1].steps} steps in {duration(seconds)}, "
                 f"{own[-1].steps_per_second:.3g} steps a second, {100 * own[-1].loading_share:.0f} % of them loading",
             )
     yield "Seed", str(recipe.seed)
     versions = manifest.provenance.get("trained_with", {})
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "Git revision", checkpoint.revision or "trained outside of a checkout"
+    yield "Digest of the data's files", checkpoint.data or "not recorded"
     for name in (CHECKPOINT, "recipe.yaml"):
         yield f"SHA-256 of {name}", _sha256(run / name)
 

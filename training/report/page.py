@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from backend.annotation import Annotation
 from backend.errors import UniTalkerError
 from backend.export.atomic import atomic_write, check_writable
 from training.checkpoint import load_checkpoint
@@ -77,16 +78,17 @@ def _gather(
     run: Path, data_root: Path | None, split: Split, device: torch.device, progress: Progress
 ) -> tuple[dict[str, Any], list[str]]:
     bundle, recipe = open_run(run, device)
-    position = load_checkpoint(run / CHECKPOINT).position
+    checkpoint = load_checkpoint(run / CHECKPOINT)
     log = read_log(run / LOG_FILE)
     root = data_root or read_places(run).data_root
-    corpus, no_corpus = _corpus(recipe, root)
+    heads = [head.annotation for head in bundle.manifest.spec.heads]
+    corpus, no_corpus = _corpus(recipe, root, heads)
     results, no_results = _results(run)
     findings = {} if corpus is None else held_out_findings(bundle, recipe, corpus, split, progress)
-    heads = [head.annotation for head in bundle.manifest.spec.heads]
     remarks = [remark for remark in (no_corpus, no_results) if remark]
     if log.damaged:
-        remarks.append(f"{log.damaged} lines of {LOG_FILE} are damaged and were left out.")
+        lines = "1 line" if log.damaged == 1 else f"{log.damaged} lines"
+        remarks.append(f"{lines} of {LOG_FILE} could not be read.")
     charts = [*(loss_chart(head.type_name, log.epochs) for head in heads), rate_chart(log.epochs, log.steps)]
     content = {
         "name": recipe.name,
@@ -94,7 +96,7 @@ def _gather(
         "version": recipe.version,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "run": run.name,
-        "facts": list(run_facts(run, recipe, bundle.manifest, position, log.epochs)),
+        "facts": list(run_facts(run, checkpoint, bundle.manifest)),
         "data": data_facts(recipe, corpus),
         "limits": recipe.limits,
         "remarks": remarks,
@@ -112,10 +114,10 @@ def _gather(
     return content, remarks
 
 
-def _corpus(recipe: Recipe, root: Path) -> tuple[Corpus | None, str]:
+def _corpus(recipe: Recipe, root: Path, heads: list[Annotation]) -> tuple[Corpus | None, str]:
     """The data sets, or why nothing of them is shown."""
     try:
-        return Corpus(recipe, root), ""
+        return Corpus(recipe, root, heads), ""
     except UniTalkerError as error:
         return None, f"Held-out recordings are not shown: {error} Say where the data sets are with --data-root."
 
