@@ -11,6 +11,7 @@ from backend.engine import choose_device
 from backend.errors import UniTalkerError
 from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
+from training.datasets.clip import Split
 from training.motion_cli import measures_command
 from training.pca_cli import pca_app
 from training.report.cli import report_command
@@ -102,17 +103,25 @@ def evaluate_command(
     speech: Annotated[Path | None, typer.Option(help="Also: folder of sounds without motion.")] = None,
     phones: Annotated[Path | None, typer.Option(help="Phone times of these sounds as JSON.")] = None,
     floor: Annotated[bool, typer.Option(help="Compare with a linear head on the frozen features (runs only).")] = True,
+    per_identity: Annotated[bool, typer.Option("--per-identity", help="Also a table for each speaker.")] = False,
+    per_channel: Annotated[bool, typer.Option("--per-channel", help="Also r and lag of every channel.")] = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Measure a model on held-out data; the numbers of a run go into the card of its export."""
+    """Measure a model on held-out data; the numbers of a run go into the card of its export.
+
+    In brackets are 95 % intervals (bootstrap over recordings). What each number means: docs/measures.md.
+    """
     import torch
 
-    from training.evaluation import evaluate, show
+    from training.evaluation import evaluate
+    from training.results_table import show_results
 
     if split not in ("val", "test"):
         raise UniTalkerError("evaluation.split", f"There is no split {split!r}.", "Use val or test.")
     chosen = torch.device(choose_device(device))
-    show(evaluate(source, data_root, "val" if split == "val" else "test", speech, phones, floor, chosen))
+    held_out: Split = "val" if split == "val" else "test"
+    results = evaluate(source, data_root, held_out, speech, phones, floor, chosen, per_identity)
+    show_results(results, per_channel)
 
 
 @app.command("export")

@@ -6,15 +6,13 @@ neutral face is subtracted, and nothing else is done to the measured motion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backend.annotation import FaceMotion
 from backend.bundle import Bundle
 from backend.engines.torch_engine import TorchEngine
 from backend.errors import UniTalkerError
@@ -22,38 +20,39 @@ from backend.inference import AnimateOptions
 from backend.model.unitalker import UniTalker
 from backend.motion.channels import has_arkit_mouth
 from training.baseline import fit_linear_head
-from training.channel_metrics import channel_metrics
 from training.config import Recipe
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
-from training.metrics import Clip, Region, lvd_mm, lve_m2_seqmean, mve_mm, weight_mse_seqmean
+from training.datasets.files import open_array
+from training.metrics import Clip, Region
 from training.motion_measures.folders import animated, find_sounds
 from training.motion_measures.measuring import measure
-from training.motion_measures.phones import Phone
-from training.motion_measures.recording import LIP_CHANNELS, Recording, Voice, hear, mouth_of
+from training.motion_measures.phones import Phone, phones_in
+from training.motion_measures.recording import hear
 from training.results import Row
+from training.scores import Judged, Scores, mouth_reader, scores_of_mouths, scores_of_vertices, scores_of_weights
 from training.sequences import Sequence, evaluation_sequences, mouth_channels
 from training.store import Store
 
-OWN, PIVOT, LINEAR = "own identity", "pivot", "linear head"
+OWN, PIVOT, LINEAR, MEASURED = "own identity", "pivot", "linear head", "measured motion"
 
-_MOVING = 0.01
-"""Standard deviation of a weight from which on a channel counts as moving."""
+_REGIONS = (("lips", "lip_idx.npy"), ("upper_face", "upper_face_idx.npy"))
 
 Predictor = Callable[[Sequence], dict[str, np.ndarray]]
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """A sequence with what each system says to it; arrays (T, D), displacement from rest."""
+def evaluate_motion(
+    bundle: Bundle,
+    recipe: Recipe,
+    corpus: Corpus,
+    split: Split,
+    floor: Predictor | None,
+    per_identity: bool = False,
+) -> list[Row]:
+    """Rows for each data set: the model under each speaker's identity and the pivot, and what it is compared with.
 
-    sequence: Sequence
-    voice: Voice
-    predictions: dict[str, np.ndarray]
-
-
-def evaluate_motion(bundle: Bundle, recipe: Recipe, corpus: Corpus, split: Split, floor: Predictor | None) -> list[Row]:
-    """Rows for each data set: the model under each speaker's identity and under the pivot, and the floor.
+    Speakers whom the model does not know are evaluated under the pivot alone, in rows of their own. The row of the
+    measured motion itself says what the measures without ground truth are to be compared with.
 
     Args:
         bundle: the model.
@@ -61,20 +60,75 @@ def evaluate_motion(bundle: Bundle, recipe: Recipe, corpus: Corpus, split: Split
         corpus: the data sets.
         split: ``val`` or ``test``.
         floor: what to compare with, see `linear_floor`.
+        per_identity: also a row for each speaker, where there are several.
     """
-    judged: dict[str, list[_Judged]] = {name: [] for name in corpus.names}
+    judged: dict[str, list[Judged]] = {name: [] for name in corpus.names}
+    phones = {name: _phones(corpus, name, split) for name in corpus.names}
     for sequence in evaluation_sequences(corpus, recipe, split):
         predictions = model_predictions(bundle, sequence)
         if floor is not None:
             predictions |= floor(sequence)
-        judged[sequence.data_set].append(_Judged(sequence, hear(sequence.audio), predictions))
-    rows = []
+        voice = hear(sequence.audio, phones_of_parts(sequence, phones[sequence.data_set]))
+        judged[sequence.data_set].append(Judged(sequence, voice, predictions))
+    rows: list[Row] = []
     for name, items in judged.items():
-        lips = _lips(corpus, name)
-        for system in items[0].predictions if items else ():
-            numbers = _numbers(items, system, lips, recipe)
-            rows.append(Row(f"{name} {split}", corpus.annotation_of(name).type_name, system, numbers))
+        if items:
+            rows += _rows(f"{name} {split}", items, _Group(corpus, name, items, recipe), per_identity)
     return rows
+
+
+class _Group:
+    """What all recordings of a data set have in common."""
+
+    def __init__(self, corpus: Corpus, name: str, items: list[Judged], recipe: Recipe) -> None:
+        self.annotation = corpus.annotation_of(name)
+        self._lips, self._upper_face = (_region(corpus, name, *file) for file in _REGIONS)
+        self._mouth = mouth_channels(self.annotation, recipe.loss)
+        self._read = mouth_reader(items, corpus.templates(name), self._lips)
+
+    def scores(self, items: list[Judged], system: str) -> Scores:
+        """Of what a system says to some of the recordings."""
+        values = [item.predictions[system] for item in items]
+        clips = [Clip(part, item.sequence.target) for part, item in zip(values, items, strict=True)]
+        if self.annotation.kind == "vertices":
+            against = scores_of_vertices(clips, self._lips, self._upper_face)
+        else:
+            against = scores_of_weights(clips, self.annotation, self._mouth)
+        return against | self._without_truth(items, values)
+
+    def measured(self, items: list[Judged]) -> Scores:
+        """Of the measured motion itself."""
+        return self._without_truth(items, [item.sequence.target for item in items])
+
+    def _without_truth(self, items: list[Judged], values: list[np.ndarray]) -> Scores:
+        return Scores() if self._read is None else scores_of_mouths(items, values, self._read)
+
+
+def _rows(label: str, items: list[Judged], group: _Group, per_identity: bool) -> Iterator[Row]:
+    """Of the speakers that the model knows, of those it does not, and of each."""
+    known = [item for item in items if OWN in item.predictions]
+    unknown = [item for item in items if OWN not in item.predictions]
+    if known:
+        yield from _systems(label, known, group)
+    if unknown:
+        people = ", ".join(dict.fromkeys(item.sequence.identity for item in unknown))
+        note = f"The model does not know {people}: evaluated under the pivot alone."
+        yield from _systems(f"{label}, unknown speakers" if known else label, unknown, group, note)
+    identities = dict.fromkeys(item.sequence.identity for item in items)
+    if per_identity and len(identities) > 1:
+        for identity in identities:
+            own = [item for item in items if item.sequence.identity == identity]
+            yield from _systems(f"{label}, {identity}", own, group)
+
+
+def _systems(label: str, items: list[Judged], group: _Group, note: str = "") -> Iterator[Row]:
+    head = group.annotation.type_name
+    for system in items[0].predictions:
+        found = group.scores(items, system)
+        yield Row(label, head, system, found.numbers, found.intervals, found.channels, note)
+    measured = group.measured(items)
+    if measured.numbers:
+        yield Row(label, head, MEASURED, measured.numbers, measured.intervals, note=note)
 
 
 def linear_floor(training: Store, validation: Store, model: UniTalker) -> Predictor:
@@ -114,7 +168,8 @@ def evaluate_speech(bundle: Bundle, folder: Path, phones: dict[str, list[Phone]]
     numbers = {"files": float(len(takes)), "files with phones": float(sum(bool(take.voice.phones) for take in takes))}
     readings = measure([take.recording for take in takes])
     numbers |= {name: reading.value for name, reading in readings.items()}
-    return [Row(folder.name, head.annotation.type_name, bundle.manifest.default_identity, numbers)]
+    intervals = {name: (one.low, one.high) for name, one in readings.items() if one.recordings > 1}
+    return [Row(folder.name, head.annotation.type_name, bundle.manifest.default_identity, numbers, intervals)]
 
 
 @torch.inference_mode()
@@ -142,65 +197,33 @@ def model_predictions(bundle: Bundle, sequence: Sequence) -> dict[str, np.ndarra
     }
 
 
-def _numbers(items: list[_Judged], system: str, lips: Region | None, recipe: Recipe) -> dict[str, float]:
-    clips = [Clip(item.predictions[system], item.sequence.target) for item in items]
-    annotation = items[0].sequence.annotation
-    if annotation.kind != "blendshapes":
-        return _vertex_numbers(clips, lips)
-    numbers = _channel_numbers(clips, annotation.names, annotation.fps, mouth_channels(annotation, recipe.loss))
-    if has_arkit_mouth(annotation):
-        numbers |= _measured(items, system)
-    return numbers
+def phones_of_parts(sequence: Sequence, known: Mapping[str, list[Phone]]) -> list[Phone]:
+    """Phones of a sequence from those of its clips; none unless they are known of all clips.
+
+    Args:
+        sequence: of clips at their own speed.
+        known: by clip.
+    """
+    if any(name not in known for name, _ in sequence.parts):
+        return []
+    starts = [(name, frame / sequence.annotation.fps) for name, frame in sequence.parts]
+    return [Phone(one.start + start, one.end + start, one.label) for name, start in starts for one in known[name]]
 
 
-def _measured(items: list[_Judged], system: str) -> dict[str, float]:
-    """What can be said without the measured motion."""
-    recordings = []
-    for item in items:
-        annotation = item.sequence.annotation
-        motion = FaceMotion(item.predictions[system].astype(np.float32), annotation.fps, annotation)
-        recordings.append(Recording(item.sequence.name, mouth_of(motion), annotation.fps, item.voice))
-    return {name: reading.value for name, reading in measure(recordings).items()}
+def _phones(corpus: Corpus, name: str, split: Split) -> dict[str, list[Phone]]:
+    """Phones by clip, from ``phones.json`` and ``*.phone.json`` beside the sounds."""
+    found: dict[str, list[Phone]] = {}
+    for folder in corpus.sound_folders(name, split):
+        found |= phones_in(folder)
+    return found
 
 
-def _channel_numbers(clips: list[Clip], names: tuple[str, ...], fps: float, mouth: np.ndarray) -> dict[str, float]:
-    deviation = np.concatenate([clip.truth for clip in clips]).std(0)
-    moving = mouth & (deviation > _MOVING)
-    correlation = {measure.name: measure.pearson_r for measure in channel_metrics(clips, names, fps)}
-    strongest = [names[channel] for channel in np.argsort(-deviation * mouth)[: len(LIP_CHANNELS)]]
-    shown = LIP_CHANNELS if set(LIP_CHANNELS) <= set(names) else strongest
-    return {
-        **{f"r {name}": correlation[name] for name in shown},
-        # A channel that the prediction holds still has no correlation, and follows the truth not at all.
-        "mouth r": _mean(np.nan_to_num([correlation[names[channel]] for channel in np.flatnonzero(moving)])),
-        "mse (weight²)": weight_mse_seqmean(clips).value,
-    }
-
-
-def _vertex_numbers(clips: list[Clip], lips: Region | None) -> dict[str, float]:
-    meshes = [replace(clip, prediction=_as_vertices(clip.prediction), truth=_as_vertices(clip.truth)) for clip in clips]
-    numbers = {"MVE (mm)": mve_mm(meshes).value}
-    if lips is not None:
-        numbers = {"LVE (m²)": lve_m2_seqmean(meshes, lips).value, "LVD (mm)": lvd_mm(meshes, lips).value, **numbers}
-    return numbers
-
-
-def _as_vertices(values: np.ndarray) -> np.ndarray:
-    return values.reshape(len(values), -1, 3)
-
-
-def _lips(corpus: Corpus, name: str) -> Region | None:
-    """Lip vertices from ``lip_idx.npy`` of the data set, or of another with the same annotation."""
+def _region(corpus: Corpus, name: str, label: str, file: str) -> Region | None:
+    """Vertices named by a file of the data set, or of another with the same annotation."""
     annotation = corpus.annotation_of(name)
     same = [other for other in corpus.names if corpus.annotation_of(other) == annotation]
     for other in [name, *same]:
-        path = corpus.folder_of(other) / "lip_idx.npy"
+        path = corpus.folder_of(other) / file
         if path.is_file():
-            return Region("lips", np.load(path, allow_pickle=False).reshape(-1))
+            return Region(label, np.asarray(open_array(path)).reshape(-1))
     return None
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Of the defined values; NaN without any."""
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from backend.bundle import Bundle, load_bundle
 from backend.errors import UniTalkerError
@@ -34,6 +31,7 @@ def evaluate(
     phones: Path | None,
     with_floor: bool,
     device: torch.device,
+    per_identity: bool = False,
 ) -> Results:
     """Measures a run or a model folder; the results of a run are kept in it.
 
@@ -45,6 +43,7 @@ def evaluate(
         phones: further phone times for these.
         with_floor: compare a run with a linear head.
         device: where to compute.
+        per_identity: also rows for each speaker.
 
     Raises:
         UniTalkerError: neither run nor model, or the data are missing.
@@ -58,27 +57,13 @@ def evaluate(
     if root is not None:
         compared = _compared(source, bundle, recipe, with_floor, device) if is_run else None
         annotations = [head.annotation for head in bundle.manifest.spec.heads]
-        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, compared)
+        rows += evaluate_motion(bundle, recipe, Corpus(recipe, root, annotations), split, compared, per_identity)
     if speech is not None:
         rows += evaluate_speech(bundle, speech, phones_in(speech, phones))
     results = Results(tuple(rows))
     if is_run:
         write_results(results, source)
     return results
-
-
-def show(results: Results) -> None:
-    """Prints a table for each data set."""
-    console = Console()
-    for (data, head), rows in groupby(results.rows, key=lambda row: (row.data, row.head)):
-        group = list(rows)
-        table = Table(title=f"{data}: {head}", title_justify="left")
-        table.add_column("")
-        for row in group:
-            table.add_column(row.system, justify="right")
-        for name in group[0].numbers:
-            table.add_row(name, *(f"{row.numbers[name]:.4g}" for row in group))
-        console.print(table)
 
 
 def _open_bundle(folder: Path, device: torch.device) -> tuple[Bundle, Recipe]:

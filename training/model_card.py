@@ -87,8 +87,9 @@ def _numbers(results: Results | None) -> str:
     lines = [
         "## Numbers",
         "r is Pearson's correlation with measured motion over all frames of the split; *mouth r* the mean over the "
-        "mouth channels that move. *Silence* is how open the mouth is in pauses, as a share of its 5 to 95 % range. "
-        "*linear head* is the floor: the same frozen features, one linear map fitted in closed form.",
+        "mouth channels that move. *linear head* is the floor: the same frozen features, one linear map fitted in "
+        "closed form. *measured motion* says what the measures without ground truth give for the recordings "
+        "themselves; docs/measures.md says what each of them means.",
     ]
     for data, rows in groupby(results.rows, key=lambda row: (row.data, row.head)):
         lines.append(_table(f"{data[0]}: {data[1]}", list(rows)))
@@ -96,12 +97,13 @@ def _numbers(results: Results | None) -> str:
 
 
 def _table(title: str, rows: list[Row]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row.numbers))
-    lines = [f"**{title}**", "", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for row in rows:
-        cells = (f"{row.numbers[name]:.3g}" if name in row.numbers else "" for name in names)
-        lines.append(f"| {row.system} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    systems = " | ".join(row.system for row in rows)
+    lines = [f"**{title}**", "", f"| | {systems} |", "|---" * (len(rows) + 1) + "|"]
+    for name in dict.fromkeys(name for row in rows for name in row.numbers):
+        cells = (f"{row.numbers[name]:.3g}" if name in row.numbers else "" for row in rows)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    notes = dict.fromkeys(row.note for row in rows if row.note)
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)])
 
 
 def _limits(recipe: Recipe) -> str:

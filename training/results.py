@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from backend.errors import UniTalkerError
+from training.channel_metrics import ChannelMeasure
+from training.plain_numbers import read_number, without_nan
 
 RESULTS_FILE = "evaluation.json"
 
@@ -19,14 +21,20 @@ class Row:
     Attributes:
         data: data set and split, or a folder of speech.
         head: annotation type.
-        system: ``own identity``, ``pivot`` or ``linear head``.
+        system: ``own identity``, ``pivot``, ``linear head``, or ``measured motion`` for the recordings themselves.
         numbers: by name, with its unit where it has one; NaN where it is not defined.
+        intervals: 95 % bootstrap interval over recordings of some of the numbers.
+        channels: every channel against the measured one; empty for vertices.
+        note: what one has to know to read the row.
     """
 
     data: str
     head: str
     system: str
     numbers: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    channels: tuple[ChannelMeasure, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,7 @@ class Results:
 
 def write_results(results: Results, folder: Path) -> None:
     """Writes ``evaluation.json``; undefined numbers become null."""
-    rows = []
-    for row in results.rows:
-        numbers = {name: None if math.isnan(value) else value for name, value in row.numbers.items()}
-        rows.append({**asdict(row), "numbers": numbers})
+    rows = [without_nan(asdict(row)) for row in results.rows]
     (folder / RESULTS_FILE).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
@@ -55,17 +60,27 @@ def read_results(folder: Path) -> Results | None:
     if not path.is_file():
         return None
     try:
-        rows = [
-            Row(
-                data=row["data"],
-                head=row["head"],
-                system=row["system"],
-                numbers={name: math.nan if value is None else value for name, value in row["numbers"].items()},
-            )
-            for row in json.loads(path.read_text(encoding="utf-8"))
-        ]
+        rows = [_row(row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UniTalkerError(
             "evaluation.unreadable", f"{path} cannot be read: {error}.", "Run unitalker train evaluate again."
         ) from error
     return Results(tuple(rows))
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(
+        data=row["data"],
+        head=row["head"],
+        system=row["system"],
+        numbers={name: read_number(value) for name, value in row["numbers"].items()},
+        # Evaluations before there were intervals and channels have neither.
+        intervals={
+            name: (read_number(low), read_number(high)) for name, (low, high) in row.get("intervals", {}).items()
+        },
+        channels=tuple(
+            ChannelMeasure(one["name"], *(read_number(one[key]) for key in ("pearson_r", "rmse", "lag_ms")))
+            for one in row.get("channels", ())
+        ),
+        note=row.get("note", ""),
+    )

@@ -37,6 +37,7 @@ class Sequence:
         annotation: what the channels are.
         repeats: how often an epoch uses it.
         template: that of its clips, see `Clip.template`.
+        parts: its clips by name, each with the frame at which it begins.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Sequence:
     annotation: Annotation
     repeats: int = 1
     template: np.ndarray | None = None
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 def training_sequences(corpus: Corpus, recipe: Recipe, name: str) -> Iterator[Sequence]:
@@ -133,6 +135,7 @@ def alone(
         annotation=clip.annotation,
         repeats=repeats,
         template=clip.template,
+        parts=((clip.name, 0),),
     )
 
 
@@ -229,10 +232,13 @@ def _begin(joining: Joining, augmentation: Augmentation | None, rng: np.random.G
 def _render(layout: _Layout, data_set: str, joining: Joining, rng: np.random.Generator) -> Sequence:
     clips = [piece[0] for piece in layout.pieces if isinstance(piece, tuple)]
     annotation = clips[0].annotation
-    sounds, targets = [], []
+    sounds: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    parts: list[tuple[str, int]] = []
     for piece in layout.pieces:
         if isinstance(piece, tuple):
             clip, speed, gain = piece
+            parts.append((clip.name, sum(len(target) for target in targets)))
             audio, motion = clip.audio, clip.motion
             if speed != 1:
                 audio, motion = change_speed(audio, motion, speed, annotation.fps)
@@ -251,6 +257,7 @@ def _render(layout: _Layout, data_set: str, joining: Joining, rng: np.random.Gen
         identity=clips[0].identity,
         annotation=annotation,
         template=clips[0].template,
+        parts=tuple(parts),
     )
 
 

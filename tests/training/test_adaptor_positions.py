@@ -65,6 +65,7 @@ def test_every_position_trains_with_every_decoder_and_animates(
         "own identity",
         "pivot",
         "linear head",
+        "measured motion",
     }
 
 

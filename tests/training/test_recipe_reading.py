@@ -184,8 +184,8 @@ def test_held_out_data_are_evaluated_under_the_pivot_alone(
     assert {entry.data_set for entry in (*material.training.entries, *material.validation.entries)} == {"W", "M"}
     Trainer(material, tmp_path / "run", CPU).fit()
     rows = evaluate(tmp_path / "run", None, "val", None, None, False, CPU).rows
-    assert {row.system for row in rows if row.data == "V val"} == {"pivot"}
-    assert {row.system for row in rows if row.data == "W val"} == {"own identity", "pivot"}
+    assert {row.system for row in rows if row.data == "V val"} == {"pivot", "measured motion"}
+    assert {row.system for row in rows if row.data == "W val"} == {"own identity", "pivot", "measured motion"}
 
 
 @pytest.mark.parametrize(

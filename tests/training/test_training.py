@@ -190,7 +190,7 @@ def test_evaluation_compares_with_the_linear_head_and_goes_into_the_card(
     run, _ = trained
     results = evaluate(run, None, "test", None, None, True, CPU)
     weights = {row.system: row.numbers for row in results.rows if row.head == "tiny_weight"}
-    assert set(weights) == {"own identity", "pivot", "linear head"}
+    assert set(weights) == {"own identity", "pivot", "linear head", "measured motion"}
     assert -1 <= weights["own identity"]["r jawOpen"] <= 1
     export_run(run, tmp_path / "tiny")
     card = (tmp_path / "tiny" / "MODEL_CARD.md").read_text()

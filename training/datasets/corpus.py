@@ -83,6 +83,15 @@ class Corpus:
                 return next(iter(source.data.templates.values()))
         raise KeyError(type_name)
 
+    def templates(self, name: str) -> dict[str, np.ndarray]:
+        """(D,) by identity of a data set."""
+        return self._sources[name].data.templates
+
+    def sound_folders(self, name: str, split: Split) -> list[Path]:
+        """Folders with the sounds of a split; none if the data set has no such split."""
+        data = self._sources[name].data
+        return data.sound_folders(split) if data.has_split(split) else []
+
     def clean_passes(self, name: str) -> int:
         """How often each clip of a data set is used as it is."""
         source = self._sources[name]

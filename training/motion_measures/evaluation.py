@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from training.metrics import Clip
 from training.motion_measures.catalogue import MEASURES
 from training.motion_measures.measuring import Reading, measure
 from training.motion_measures.takes import Take
+from training.plain_numbers import without_nan
 
 _LONGEST_MISMATCH = 0.5
 """Seconds by which motion and truth may differ in length."""
@@ -51,7 +51,7 @@ class MotionEvaluation:
         """Plain data; numbers that are not defined are None."""
         document = {**vars(self), "readings": {name: asdict(reading) for name, reading in self.readings.items()}}
         document["channels"] = {one.name: asdict(one) for one in self.channels}
-        plain: dict[str, Any] = _without_nan(document)
+        plain: dict[str, Any] = without_nan(document)
         return plain
 
 
@@ -171,11 +171,3 @@ def _paired(take: Take, measured: FaceMotion, common: list[str]) -> Clip:
 
 def _text(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3g}"
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

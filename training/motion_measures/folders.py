@@ -14,8 +14,9 @@ from backend.engines.base import Engine
 from backend.errors import UniTalkerError
 from backend.importing import READERS, read_motion
 from backend.inference import AnimateOptions, animate
+from backend.prosody import FRAMES_PER_SECOND
 from training.motion_measures.lips import find_lips
-from training.motion_measures.phones import Phone
+from training.motion_measures.phones import Phone, is_phone_file
 from training.motion_measures.recording import Voice, hear
 from training.motion_measures.takes import Take
 
@@ -29,7 +30,7 @@ def find_sounds(folder: Path) -> list[Path]:
     """Sound files of a folder, at any depth.
 
     Raises:
-        UniTalkerError: there is none, or two have the same name.
+        UniTalkerError: there is none.
     """
     if not folder.is_dir():
         raise UniTalkerError("evaluation.no_folder", f"There is no folder {folder}.", "Check the name.")
@@ -66,13 +67,17 @@ def animated(
         yield Take(path.stem, "", animate(engine, audio, options), voice)
 
 
-def read_motions(folder: Path, sounds: Iterable[Path]) -> dict[str, FaceMotion]:
+def read_motions(folder: Path, sounds: Sequence[Path]) -> dict[str, FaceMotion]:
     """Motion files of a folder that belong to sounds, by the name of the sound without ending.
 
     Raises:
-        UniTalkerError: a file is damaged, none belongs to any of the sounds, or they are of different heads.
+        UniTalkerError: a file is damaged, none belongs to any of the sounds, it is not clear which belongs to which,
+            or they are of different heads.
     """
-    files = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in READERS}
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in READERS and not is_phone_file(path)]
+    files = {path.stem: path for path in found}
+    _check_names(sounds)
+    _check_names([path for path in found if path.stem in {sound.stem for sound in sounds}])
     motions = {sound.stem: read_motion(files[sound.stem]) for sound in sounds if sound.stem in files}
     if not motions:
         raise UniTalkerError(
@@ -91,6 +96,19 @@ def read_motions(folder: Path, sounds: Iterable[Path]) -> dict[str, FaceMotion]:
     return motions
 
 
+def _check_names(paths: Sequence[Path]) -> None:
+    """Raises ``evaluation.same_name`` if two files have the same name without ending."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        other = first.setdefault(path.stem, path)
+        if other != path:
+            raise UniTalkerError(
+                "evaluation.same_name",
+                f"{other} and {path} have the same name, so it is not clear which motion belongs to which sound.",
+                "Rename one, or evaluate one folder at a time.",
+            )
+
+
 def beside_sounds(motions: Mapping[str, FaceMotion], voices: Iterable[tuple[Path, Voice]]) -> Iterator[Take]:
     """Motion from files with its sounds; sounds without motion are left out.
 
@@ -101,7 +119,7 @@ def beside_sounds(motions: Mapping[str, FaceMotion], voices: Iterable[tuple[Path
         motion = motions.get(path.stem)
         if motion is None:
             continue
-        seconds = float(voice.times[-1])
+        seconds = float(voice.times[-1]) + 1 / FRAMES_PER_SECOND
         if abs(motion.duration - seconds) > _LONGEST_MISMATCH:
             raise UniTalkerError(
                 "evaluation.length",

@@ -78,6 +78,11 @@ def phones_in(folder: Path, extra: Path | None = None) -> dict[str, list[Phone]]
     return found
 
 
+def is_phone_file(path: Path) -> bool:
+    """Whether a file holds phones, by its name."""
+    return any(path.match(pattern) for pattern in PHONE_FILES)
+
+
 def pauses_of(phones: Sequence[Phone]) -> np.ndarray:
     """(k, 2), seconds: silences of more than 0.3 s."""
     spans = [(p.start, p.end) for p in phones if p.is_silence and p.end - p.start > _SHORTEST_PAUSE]
