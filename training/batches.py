@@ -48,11 +48,11 @@ class Batch:
     share: float = 1.0
 
     def to(self, device: torch.device) -> Batch:
-        """The same with its tensors on `device`."""
+        """The same on `device`, in single precision: what is stored in half precision is half as much to move."""
         return replace(
             self,
-            speech=self.speech.to(device),
-            target=self.target.to(device),
+            speech=self.speech.to(device).float(),
+            target=self.target.to(device).float(),
             mask=self.mask.to(device),
             identity=self.identity.to(device),
             template=None if self.template is None else self.template.to(device),
@@ -191,5 +191,5 @@ def common_grid(fps: float, feature_rate: float) -> int:
 
 
 def _padded(parts: list[np.ndarray]) -> Tensor:
-    """(B, longest, C) float32 with zeros behind each part."""
-    return pad_sequence([torch.from_numpy(np.asarray(part, np.float32)) for part in parts], batch_first=True)
+    """(B, longest, C) with zeros behind each part, in the precision of the parts."""
+    return pad_sequence([torch.from_numpy(np.array(part)) for part in parts], batch_first=True)
