@@ -134,7 +134,8 @@ def export_command(
 ) -> None:
     """Make a model of a run: fp16 weights, manifest, card, and the graph for the fast engine.
 
-    Without a folder it goes among your own models, where the add-on and unitalker models list it.
+    Without a folder it goes among your own models, where the add-on and
+    unitalker models list it.
     """
     from training.export import export_run
 

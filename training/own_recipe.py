@@ -14,12 +14,13 @@ from typing import Literal
 
 from backend.annotation import Annotation
 from backend.errors import UniTalkerError
-from training.config import DataSet, Head, Optimiser, Recipe, Stage, Start
+from training.config import DataSet, EarlyStop, Head, Optimiser, Recipe, Stage, Start
 from training.datasets.channel_matching import SMALLEST_SHARE, shared_channels
 from training.datasets.official import OfficialDataSet, is_official
 from training.starting import StartingPoint
 
 _BATCH = 4
+_PATIENCE = 4
 _PCA_FROM = 3000
 """Coordinates from which on a mesh is predicted through a PCA."""
 _COMPONENTS = 64
@@ -40,9 +41,9 @@ class Plan:
     augmented_passes: int
 
 
-FINE_TUNING = Plan(steps=300, learning_rate=3e-4, augmented_passes=3)
+FINE_TUNING = Plan(steps=200, learning_rate=3e-4, augmented_passes=3)
 TRANSFER = Plan(steps=600, learning_rate=1e-3, augmented_passes=3)
-ONE_SHOT = Plan(steps=100, learning_rate=1e-4, augmented_passes=7)
+ONE_SHOT = Plan(steps=60, learning_rate=1e-4, augmented_passes=7)
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,13 @@ def _recipe(
 def _stage(own: OwnData, plan: Plan, joined_to: float | None) -> Stage:
     longest = joined_to or own.seconds / len(own.data.clip_names("train"))
     sequences = math.ceil(own.seconds / (0.67 * longest)) * (1 + plan.augmented_passes)
+    epochs = max(1, round(plan.steps / math.ceil(sequences / _BATCH)))
+    # Of few clips the model soon knows too much; those held out say when.
+    judged = own.data.has_split("val") and own.data.clip_names("val")
     return Stage(
-        epochs=max(1, round(plan.steps / math.ceil(sequences / _BATCH))),
+        epochs=epochs,
         batch=_BATCH,
+        early_stop=EarlyStop(patience=max(_PATIENCE, epochs // 4)) if judged else None,
         optimiser=Optimiser(kind="adamw", learning_rate=plan.learning_rate, schedule="one_cycle", clip_norm=1.0),
     )
 

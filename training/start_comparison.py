@@ -44,7 +44,7 @@ def start_predictor(recipe: Recipe, device: torch.device) -> Predictor | None:
             return {}
         known = sequence.identity in spec.identities
         row = spec.identities.index(sequence.identity) if known else len(spec.identities) - 1
-        features = model.encode(torch.from_numpy(sequence.audio)[None].to(device))
+        features = model.encode(torch.from_numpy(sequence.audio)[None].to(device), frame_count=len(sequence.target))
         output = model.decode(features, len(sequence.target), torch.tensor([row], device=device), head)
         return {START: output.values[0].cpu().numpy()}
 

@@ -31,11 +31,13 @@ def finetune_command(
     cache: CacheOption = _CACHE,
     device: DeviceOption = "auto",
 ) -> None:
-    """Teach a model how a person of one's own recordings speaks.
+    """Teach a model how a person speaks, from minutes of recordings.
 
-    The model keeps its head: weights of Live Link Face, of video and of Blender train its ARKit head by the names of
-    their channels. Only the decoder is trained. Minutes are enough, on a processor too. What was decided is written
-    as recipe.yaml into the run, to be changed and run again with unitalker train run.
+    It keeps its head: the weights of Live Link Face, of video and of Blender
+    train its ARKit head by the names of their channels. Only the decoder is
+    trained, which takes minutes on a processor too.
+
+    What was decided is in recipe.yaml of the run, to be changed and run again.
     """
     from training.own_recipe import finetuning_recipe
     from training.own_training import Choices, train_own
@@ -56,9 +58,10 @@ def transfer_command(
     cache: CacheOption = _CACHE,
     device: DeviceOption = "auto",
 ) -> None:
-    """Give a model a head for an annotation it has never seen: other shapes, another mesh.
+    """Give a model a head for shapes or a mesh that it has never seen.
 
-    The new head begins from nothing, the decoder from the model. The new model has this head alone.
+    The head begins from nothing, the decoder from the model. The new model
+    has this head alone.
     """
     from training.own_recipe import transfer_recipe
     from training.own_training import Choices, train_own
@@ -80,10 +83,12 @@ def oneshot_command(
     cache: CacheOption = _CACHE,
     device: DeviceOption = "auto",
 ) -> None:
-    """Give a model the manner of a new person from a single clip.
+    """Give a model the manner of a new person from a single take.
 
-    Takes a .csv of Live Link Face, or an .npz or .json of this project, with a sound beside it. A clip longer than
-    20 s is cut in pauses. Nothing is held back to judge the result by: listen and look.
+    The take is a .csv of Live Link Face, or an .npz or .json of this project,
+    with a sound beside it. One longer than 20 s is cut in pauses.
+
+    Nothing is held back to judge the result by: listen and look.
     """
     from training.own_training import Choices, train_one_shot
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HelloJob:
-    """Waits until the backend has said hello."""
+    """Starts the backend anew, whose list of models is then that of now, and waits until it has said hello."""
 
     fraction = 0.0
     text = "Starting the backend"
@@ -23,6 +23,7 @@ class HelloJob:
     def __init__(self, session: BackendSession) -> None:
         self._session = session
         self.cancelled = False
+        session.close()
         session.forgive()
         session.start()
 
