@@ -144,7 +144,7 @@ def test_flame_is_compared_as_vertices_of_the_speakers_own_face(content: dict[st
     content["joining"] = None
     material = prepared(content, flame_data)
     loader = Loader(material.training, material.spec.identities, 0.5, None, from_audio=False)
-    batch = loader.load(material.training.entries[:2], np.random.default_rng(0))
+    batch = loader.load(material.training.entries[:2], np.random.default_rng(0)).to(CPU)
     flame = FlameGeometry.load(flame_data / "flame.npz")
     shapes = torch.from_numpy(np.load(flame_data / "flame/id_template.npy"))
     measured = [flame(torch.from_numpy(np.load(flame_data / f"flame/clips/f{n}.npy"))) for n in range(2)]
