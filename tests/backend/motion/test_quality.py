@@ -20,14 +20,21 @@ def opening(fps: float = 25.0) -> np.ndarray:
     return np.where(time < 3, 0.4 * np.abs(np.sin(np.pi * time / 0.48)), 0.08)
 
 
-def voice(seconds: float = 4.0, opened: np.ndarray | None = None) -> Prosody:
-    """Silent in the last second; as loud as a mouth is open, 25 times a second, or always the same."""
+def voice(opened: np.ndarray | None = None) -> Prosody:
+    """Silent in the fourth second; as loud as a mouth is open, 25 times a second, or always the same."""
+    heard = np.zeros(100) if opened is None else opened
+    seconds = len(heard) / 25
     times = np.arange(round(50 * seconds)) / 50
-    loudness = (
-        np.full(len(times), -40.0) if opened is None else -60 + 50 * np.interp(times, np.arange(100) / 25, opened)
-    )
+    loudness = -60 + 50 * np.interp(times, np.arange(len(heard)) / 25, heard)
     flat = np.zeros(len(times), np.float32)
     return Prosody(loudness.astype(np.float32), flat, flat, np.array([[3.0, 4.0]], np.float32), seconds)
+
+
+def syllables(seconds: int) -> np.ndarray:
+    """Openings of different heights, 25 times a second."""
+    heights = np.random.default_rng(0).uniform(0.3, 1, seconds * 3)
+    time = np.arange(25 * seconds) / 25
+    return heights[(time * 3).astype(int)] * np.abs(np.sin(np.pi * time * 3))
 
 
 def measured(make_motion, track: np.ndarray, fps: float = 25.0) -> dict[str, float]:
@@ -51,11 +58,16 @@ def test_lips_that_stay_apart_and_a_trembling_jaw_are_seen(make_motion) -> None:
 
 @pytest.mark.parametrize("late", [-0.12, 0.0, 0.08])
 def test_a_mouth_that_is_late_is_found_to_be(make_motion, late: float) -> None:
-    heights = np.repeat([1.0, 0.4, 0.8, 0.3, 0.9, 0.5, 1.0, 0.6], 12)[:75]
-    track = np.pad(heights * np.abs(np.sin(np.pi * np.arange(75) / 12)), (0, 25))
-    shown = np.roll(track, round(25 * late))
-    numbers = measure_quality(make_motion(25, jawOpen=0.5 * shown), CLOSURES, voice(opened=track))
+    track = syllables(8)
+    numbers = measure_quality(
+        make_motion(25, jawOpen=0.5 * np.roll(track, round(25 * late))), CLOSURES, voice(opened=track)
+    )
     assert numbers["offset"] == pytest.approx(1000 * late, abs=15)
+
+
+def test_a_few_syllables_tell_no_offset(make_motion) -> None:
+    track = syllables(4)
+    assert "offset" not in measure_quality(make_motion(25, jawOpen=0.5 * track), CLOSURES, voice(opened=track))
 
 
 def test_a_mouth_that_does_not_follow_the_voice_has_no_offset(make_motion) -> None:
