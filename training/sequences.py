@@ -8,8 +8,10 @@ silence the target is rest.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -51,24 +53,37 @@ class Sequence:
     parts: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class ListedClip:
+    """A clip that is read when its sequence is made, so that memory does not grow with the number of clips.
+
+    Attributes:
+        seconds: its length.
+        read: gives it.
+    """
+
+    seconds: float
+    read: Callable[[], Clip]
+
+
 def training_sequences(corpus: Corpus, recipe: Recipe, name: str) -> Iterator[Sequence]:
     """The sequences of a data set in a training: its clips as often as the recipe asks, plain and augmented.
 
     The same recipe gives the same sequences.
     """
     seed, index = sequence_seed(recipe, name)
-    clips = (_rest_in_silence(clip, recipe) for clip in corpus.clips(name, "train"))
     clean = corpus.clean_passes(name)
     passes = range(clean + recipe.data[index].augmented_passes)
     chances = [np.random.default_rng([seed, index, number]) for number in passes]
     if recipe.joining is None:
-        for clip in clips:
+        for stored in corpus.clips(name, "train"):
+            clip = _rest_in_silence(stored, recipe)
             if clean:
                 yield alone(clip, name, repeats=clean)
             for rng in chances[clean:]:
                 yield alone(clip, name, recipe.augmentation, rng)
         return
-    people = _by_person(clips)
+    people = _by_person(corpus, name, "train", partial(_rest_in_silence, recipe=recipe))
     for number, rng in enumerate(chances):
         augmentation = None if number < clean else recipe.augmentation
         for own in people:
@@ -95,12 +110,11 @@ def evaluation_sequences(corpus: Corpus, recipe: Recipe, split: Split) -> Iterat
 
 def split_sequences(corpus: Corpus, recipe: Recipe, name: str, split: Split) -> Iterator[Sequence]:
     """The clips of a split in their order, as they are or joined without silence and augmentation; measured targets."""
-    clips = corpus.clips(name, split)
     if recipe.joining is None:
-        for clip in clips:
+        for clip in corpus.clips(name, split):
             yield alone(clip, name)
         return
-    for own in _by_person(clips):
+    for own in _by_person(corpus, name, split, lambda clip: clip):
         yield from join(own, name, _without_chance(recipe.joining), None, None)
 
 
@@ -140,7 +154,7 @@ def alone(
 
 
 def join(
-    clips: list[Clip],
+    clips: list[ListedClip],
     data_set: str,
     joining: Joining,
     augmentation: Augmentation | None,
@@ -171,7 +185,7 @@ class _Layout:
     limit: float
     speed: float
     seconds: float = 0.0
-    pieces: list[tuple[Clip, float, float] | float] = field(default_factory=list)
+    pieces: list[tuple[ListedClip, float, float] | float] = field(default_factory=list)
 
     @property
     def has_clips(self) -> bool:
@@ -184,12 +198,12 @@ class _Layout:
 
 
 def _layouts(
-    clips: list[Clip], joining: Joining, augmentation: Augmentation | None, rng: np.random.Generator
+    clips: list[ListedClip], joining: Joining, augmentation: Augmentation | None, rng: np.random.Generator
 ) -> Iterator[_Layout]:
     layout = _begin(joining, augmentation, rng)
     for clip in clips:
         change = _jitter(augmentation, rng)
-        seconds = len(clip.motion) / clip.fps
+        seconds = clip.seconds
         if layout.has_clips and layout.seconds + seconds / (layout.speed * change) > layout.limit:
             yield layout
             layout = _begin(joining, augmentation, rng)
@@ -208,11 +222,25 @@ def _jitter(augmentation: Augmentation | None, rng: np.random.Generator) -> floa
     return 1 + rng.uniform(-widest, widest)
 
 
-def _by_person(clips: Iterable[Clip]) -> list[list[Clip]]:
-    people: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        people[clip.identity].append(clip)
+def _by_person(corpus: Corpus, name: str, split: Split, change: Callable[[Clip], Clip]) -> list[list[ListedClip]]:
+    """The clips of each person; each is read once now to know how long it is.
+
+    Args:
+        corpus: with the data set.
+        name: of the data set.
+        split: which of its clips.
+        change: what is done to a clip.
+    """
+    people: dict[str, list[ListedClip]] = defaultdict(list)
+    for read in corpus.readers(name, split):
+        clip = read()
+        if clip is not None:
+            people[clip.identity].append(ListedClip(len(clip.motion) / clip.fps, partial(_read_again, read, change)))
     return list(people.values())
+
+
+def _read_again(read: Callable[[], Clip | None], change: Callable[[Clip], Clip]) -> Clip:
+    return change(cast(Clip, read()))
 
 
 def _without_chance(joining: Joining) -> Joining:
@@ -230,14 +258,15 @@ def _begin(joining: Joining, augmentation: Augmentation | None, rng: np.random.G
 
 
 def _render(layout: _Layout, data_set: str, joining: Joining, rng: np.random.Generator) -> Sequence:
-    clips = [piece[0] for piece in layout.pieces if isinstance(piece, tuple)]
+    clips = [piece[0].read() for piece in layout.pieces if isinstance(piece, tuple)]
     annotation = clips[0].annotation
     sounds: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     parts: list[tuple[str, int]] = []
+    following = iter(clips)
     for piece in layout.pieces:
         if isinstance(piece, tuple):
-            clip, speed, gain = piece
+            clip, (_, speed, gain) = next(following), piece
             parts.append((clip.name, sum(len(target) for target in targets)))
             audio, motion = clip.audio, clip.motion
             if speed != 1:

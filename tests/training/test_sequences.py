@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.annotation import Annotation
+from tests.training.conftest import speaking, write_data_set
 from training.augment import change_speed, colour
 from training.batches import common_grid
-from training.config import Augmentation, Joining, Recipe, Silence
+from training.config import Augmentation, DataSet, Joining, Recipe, Silence
 from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
 from training.datasets.official import OfficialDataSet
 from training.motion_measures.phones import read_phones
-from training.sequences import join, training_sequences
+from training.sequences import ListedClip, join, training_sequences
 from training.silence import quiet_spans, speech_weight
 
 RATE = 16000
@@ -55,7 +59,8 @@ def test_joining_keeps_sound_and_motion_together(seed: int, fps: float, augmente
     clips = [clap(rng.uniform(1.5, 3), 0.75, fps, f"c{number}") for number in range(12)]
     joining = Joining(seconds=(6, 12), silence_level=0)
     plain_sound = dict(reverb_probability=0, tilt_probability=0, noise_probability=0)
-    sequences = list(join(clips, "T", joining, Augmentation(**plain_sound) if augmented else None, rng))
+    listed = [ListedClip(len(clip.motion) / fps, partial(deepcopy, clip)) for clip in clips]
+    sequences = list(join(listed, "T", joining, Augmentation(**plain_sound) if augmented else None, rng))
     names = [name for sequence in sequences for name in sequence.name.split(": ")[1].split()]
     assert sorted(names) == sorted(clip.name for clip in clips)
     for sequence in sequences:
@@ -134,3 +139,23 @@ def test_digital_silence_is_quiet_throughout() -> None:
 def test_crops_begin_on_a_feature(fps: float, grid: int) -> None:
     assert common_grid(fps, 50) == grid
     assert (grid * 50 / fps) % 1 == 0
+
+
+def test_memory_does_not_grow_with_the_number_of_clips(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    annotation = {"annot_type": "tiny_vertices", "fps": 25, "kind": "vertices", "dim": 9000}
+    recipe = tiny_recipe.model_copy(
+        update={
+            "data": (DataSet(name="M", folder="M"),),
+            "heads": {"tiny_vertices": tiny_recipe.heads["tiny_vertices"]},
+        }
+    )
+    peaks = []
+    for count in (6, 24):
+        folder = tmp_path / str(count)
+        write_data_set(folder / "M", annotation, {f"m{n}": (0, 0.01 * speaking(50, 9000, n)) for n in range(count)})
+        corpus = Corpus(recipe, folder)
+        tracemalloc.start()
+        assert sum(sequence.repeats for sequence in training_sequences(corpus, recipe, "M")) >= count // 3
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]

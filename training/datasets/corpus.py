@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from backend.model.spec import PIVOT
 from training.config import DataSet, Head, Recipe
 from training.datasets.channel_matching import check_match, match_channels
 from training.datasets.clip import Clip, Split
-from training.datasets.official import OfficialDataSet
+from training.datasets.official import ClipReader, OfficialDataSet
 from training.silence import quiet_frames
 
 _log = logging.getLogger(__name__)
@@ -113,24 +113,38 @@ class Corpus:
 
     def clips(self, name: str, split: Split) -> Iterator[Clip]:
         """Clips of a data set whose motion is 0 at rest (the neutral of its speaker subtracted)."""
-        source, annotation = self._sources[name], self.annotation_of(name)
-        for clip in self._read(name, split):
-            motion = clip.motion
-            if source.settings.neutral != "none":
-                motion = motion - self._neutral_of(name, clip.identity)
-            resting = replace(clip, motion=motion)
-            if source.settings.head is None:
-                yield replace(resting, annotation=annotation)
-            else:
-                yield match_channels(resting, annotation)
+        for read in self.readers(name, split):
+            clip = read()
+            if clip is not None:
+                yield clip
 
-    def _read(self, name: str, split: Split) -> Iterator[Clip]:
+    def readers(self, name: str, split: Split) -> list[Callable[[], Clip | None]]:
+        """`clips`, each read when asked for; ``None`` for what is too short to be used."""
+        return [partial(self._resting, name, reader) for reader in self._readers(name, split)]
+
+    def _resting(self, name: str, reader: ClipReader) -> Clip | None:
+        source, clip = self._sources[name], reader.read()
+        if clip is None:
+            return None
+        motion = clip.motion
+        if source.settings.neutral != "none":
+            motion = motion - self._neutral_of(name, clip.identity)
+        resting, annotation = replace(clip, motion=motion), self.annotation_of(name)
+        if source.settings.head is None:
+            return replace(resting, annotation=annotation)
+        return match_channels(resting, annotation)
+
+    def _readers(self, name: str, split: Split) -> list[ClipReader]:
         """Clips as they are stored; of the training clips those that the recipe asks for."""
         source = self._sources[name]
         readers, count = source.data.readers(split), source.settings.clips
         if split == "train" and count is not None and count < len(readers):
-            readers = [readers[place * len(readers) // count] for place in range(count)]
-        for reader in readers:
+            return [readers[place * len(readers) // count] for place in range(count)]
+        return readers
+
+    def _stored(self, name: str) -> Iterator[Clip]:
+        """Training clips as they are stored."""
+        for reader in self._readers(name, "train"):
             clip = reader.read()
             if clip is not None:
                 yield clip
@@ -149,7 +163,7 @@ class Corpus:
     @cached_property
     def _quiet_neutrals(self) -> dict[str, dict[str, np.ndarray]]:
         return {
-            name: _median_when_quiet(self._read(name, "train"), source.data.folder, self._recipe)
+            name: _median_when_quiet(self._stored(name), source.data.folder, self._recipe)
             for name, source in self._sources.items()
             if source.settings.neutral == "quiet"
         }
