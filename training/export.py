@@ -16,7 +16,7 @@ from backend.engine import packages_needed
 from backend.errors import UniTalkerError
 from backend.model.spec import PIVOT, ModelSpec
 from backend.model.unitalker import UniTalker
-from training.checkpoint import load_checkpoint
+from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import Recipe
 from training.model_card import model_card
 from training.results import read_results
@@ -92,15 +92,18 @@ def open_run(run: Path, device: torch.device) -> tuple[Bundle, Recipe]:
     checkpoint = load_checkpoint(run / CHECKPOINT)
     model = UniTalker(checkpoint.spec)
     model.load_state_dict(checkpoint.evaluated_model)
-    manifest = _manifest(checkpoint.recipe, checkpoint.spec, checkpoint.position.done)
+    manifest = _manifest(checkpoint)
     return Bundle(run, manifest, model.eval().to(device), device), checkpoint.recipe
 
 
-def _manifest(recipe: Recipe, spec: ModelSpec, finished: bool) -> Manifest:
+def _manifest(checkpoint: Checkpoint) -> Manifest:
+    recipe, spec = checkpoint.recipe, checkpoint.spec
     provenance: dict[str, Any] = {
         "recipe": _without_places(recipe).model_dump(mode="json"),
         "trained_with": {"unitalker": __version__, "torch": torch.__version__.split("+")[0]},
-        "finished": finished,
+        "revision": checkpoint.revision,
+        "data": checkpoint.data,
+        "finished": checkpoint.position.done,
         "date": datetime.now(UTC).date().isoformat(),
     }
     return Manifest(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from backend.bundle_manifest import Manifest
 from training.config import Recipe, Start
@@ -17,7 +19,7 @@ def model_card(manifest: Manifest, recipe: Recipe, results: Results | None) -> s
         manifest.title,
         f"Licence of the weights: {manifest.licence}.",
         _heads(manifest),
-        _training(recipe),
+        _training(manifest, recipe),
         _data(recipe),
         _numbers(results),
         _limits(recipe),
@@ -37,7 +39,7 @@ def _heads(manifest: Manifest) -> str:
     return "\n".join([*lines, "", f"Identities: {identities}. Default: {manifest.default_identity}."])
 
 
-def _training(recipe: Recipe) -> str:
+def _training(manifest: Manifest, recipe: Recipe) -> str:
     encoder, warm_up, joint = recipe.encoder, recipe.warm_up, recipe.joint
     begun = [] if recipe.start is None else [_start(recipe.start)]
     joint_text = f"{joint.epochs} epochs of joint training" if joint.epochs else "no joint training"
@@ -52,9 +54,20 @@ def _training(recipe: Recipe) -> str:
             f"- {warm_up.epochs} epochs of decoder warm-up with a frozen encoder, {joint_text}, "
             f"pivot probability {recipe.pivot_probability:g}.",
             f"- {_sequences(recipe)}.",
+            f"- {_versions(manifest.provenance)}.",
             "- The whole recipe is in `model.json` under `provenance`.",
         ]
     )
+
+
+def _versions(provenance: Mapping[str, Any]) -> str:
+    """With what it was trained, so that it can be trained again."""
+    parts = [f"{name} {version}" for name, version in provenance["trained_with"].items()]
+    if provenance["revision"]:
+        parts.append(f"git revision {provenance['revision']}")
+    parts += [f"seed {provenance['recipe']['seed']}", f"digest of the data's files {provenance['data']}"]
+    state = "Exported" if provenance["finished"] else "Exported before its training was finished,"
+    return f"{state} {provenance['date']}; {', '.join(parts)}"
 
 
 def _start(start: Start) -> str:

@@ -29,7 +29,7 @@ def show_results(results: Results, with_channels: bool = False) -> None:
         group = list(rows)
         table = _table(f"{data}: {head}", group)
         for name in dict.fromkeys(name for row in group for name in row.numbers):
-            table.add_row(name, *(_cell(row, name) for row in group))
+            table.add_row(name, *(result_cell(row, name) for row in group))
         console.print(table)
         for note in dict.fromkeys(row.note for row in group if row.note):
             console.print(f"note: {note}", highlight=False, markup=False)
@@ -54,7 +54,8 @@ def _channel_table(title: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _cell(row: Row, name: str) -> str:
+def result_cell(row: Row, name: str) -> str:
+    """A number with its interval; nothing where the row does not have it."""
     if name not in row.numbers:
         return ""
     value = f"{row.numbers[name]:.3g}"

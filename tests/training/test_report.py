@@ -34,6 +34,7 @@ from training.report.head_pictures import heat_map, weight_sheet
 from training.report.held_out import Passage, held_out_findings
 from training.report.rasteriser import Camera, Mesh, render
 from training.results import RESULTS_FILE
+from training.results_table import result_cell
 from training.run_log import LOG_FILE
 from training.runs import Places, begin
 from training.sequences import Sequence
@@ -176,8 +177,10 @@ def test_results_are_tables(run: Path, tmp_path: Path) -> None:
     assert "Not evaluated" not in page.said
     for row in results.rows:
         assert f"{row.data}: {row.head}" in page.said
-        for value in row.numbers.values():
-            assert f"{value:.4g}" in page.said
+        for name in row.numbers:
+            assert result_cell(row, name) in page.said
+    low, high = results.rows[0].intervals["mse (weight²)"]
+    assert f"({low:.2g} to {high:.2g})" in page.said
 
 
 @pytest.mark.usefixtures("few_pictures")

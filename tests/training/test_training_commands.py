@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from backend.bundle import load_bundle
+from backend.bundle_manifest import read_manifest
 from backend.errors import UniTalkerError
 from training.cli import app
 from training.config import Recipe
@@ -30,7 +31,9 @@ def test_from_recipe_to_model(tiny_recipe: Recipe, tiny_data: Path, tmp_path: Pa
     for command in commands:
         result = runner.invoke(app, command, catch_exceptions=False)
         assert result.exit_code == 0, result.output
-    assert "linear head" in (model / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for told in ("linear head", "CC0-1.0", f"seed {tiny_recipe.seed}", read_manifest(model).provenance["data"]):
+        assert told in card
     assert load_bundle(model).manifest.name == "tiny"
     assert [epoch.stage for epoch in read_log(run / "log.jsonl").epochs] == ["warm_up"] * 6 + ["joint"]
 

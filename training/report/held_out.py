@@ -13,7 +13,7 @@ from training.channel_metrics import ChannelMeasure, channel_metrics
 from training.config import Recipe
 from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
-from training.evaluate import OWN, model_predictions
+from training.evaluate import OWN, PIVOT, model_predictions
 from training.metrics import Clip
 from training.sequences import Sequence, evaluation_sequences, mouth_channels
 
@@ -23,7 +23,7 @@ PASSAGE_SECONDS = 6.0
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a recording, measured and predicted under the speaker's own identity.
+    """A piece of a recording, measured and predicted under the speaker's own identity, or the pivot.
 
     Attributes:
         recording: data set and clips.
@@ -141,7 +141,7 @@ def held_out_findings(
         annotation = sequence.annotation
         mouth = mouth_channels(annotation, recipe.loss)
         own = gathered.setdefault(annotation.type_name, _Gathered(annotation))
-        own.add(number, sequence, model_predictions(bundle, sequence)[OWN], mouth)
+        own.add(number, sequence, _predicted(bundle, sequence), mouth)
         progress(number + 1, sequence.name)
     wanted = {place for own in gathered.values() for place in (own.hardest, own.median)}
     passages = dict(_passages(bundle, evaluation_sequences(corpus, recipe, split), wanted))
@@ -154,7 +154,7 @@ def _passages(bundle: Bundle, sequences: Iterable[Sequence], wanted: set[_Place]
         places = [place for place in wanted if place.sequence == number]
         if not places:
             continue
-        prediction = model_predictions(bundle, sequence)[OWN]
+        prediction = _predicted(bundle, sequence)
         for place in places:
             part = slice(place.frame, place.frame + _passage_frames(sequence.annotation))
             fps = sequence.annotation.fps
@@ -162,6 +162,12 @@ def _passages(bundle: Bundle, sequences: Iterable[Sequence], wanted: set[_Place]
                 place,
                 Passage(sequence.name, place.frame / fps, place.error, fps, sequence.target[part], prediction[part]),
             )
+
+
+def _predicted(bundle: Bundle, sequence: Sequence) -> np.ndarray:
+    """(T, D) under the speaker's own identity; under the pivot if the model does not know who speaks."""
+    predictions = model_predictions(bundle, sequence)
+    return predictions[OWN] if OWN in predictions else predictions[PIVOT]
 
 
 def _passage_frames(annotation: Annotation) -> int:

@@ -30,6 +30,7 @@ from training.report.facts import data_facts, duration, run_facts
 from training.report.head_section import head_section
 from training.report.held_out import PASSAGE_SECONDS, held_out_findings
 from training.results import Results, Row, read_results
+from training.results_table import result_cell
 from training.run_log import LOG_FILE, read_log
 from training.runs import read_places
 from training.trainer import CHECKPOINT
@@ -107,6 +108,7 @@ def _gather(
             head_section(head, findings.get(head.type_name), corpus, _basis(run, head.type_name)) for head in heads
         ],
         "split": split,
+        "cell": result_cell,
         "passage_seconds": PASSAGE_SECONDS,
         "duration": duration,
         "recipe": yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
