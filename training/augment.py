@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import soxr
 from scipy import signal
 
 from backend.audio import SAMPLE_RATE
+from training.backgrounds import BACKGROUNDS, crowd
 from training.config import Augmentation, Range
+from training.formants import shift_formants
+from training.transmission import compress, telephone
 
 _DECAY = np.log(1000.0)
 
@@ -35,19 +40,26 @@ def change_speed(audio: np.ndarray, motion: np.ndarray, factor: float, fps: floa
 
 
 def colour(audio: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Room, microphone, noise and level; the length stays.
+    """Vocal tract, room, microphone, noise, telephone or codec, and level; the length stays.
 
     Args:
         audio: float32, 16 kHz, within -1 to 1.
         settings: how often and how strong.
         rng: the source of chance.
     """
+    # What is off draws no chance, so that switching it on changes nothing else.
+    if settings.formant_probability and rng.random() < settings.formant_probability:
+        audio = shift_formants(audio, _draw(settings.formants, rng))
     if rng.random() < settings.reverb_probability:
         audio = _reverberate(audio, _draw(settings.reverb_seconds, rng), rng)
     if rng.random() < settings.tilt_probability:
         audio = _tilt(audio, rng)
     if rng.random() < settings.noise_probability:
-        audio = _add_noise(audio, _draw(settings.noise_snr, rng), rng)
+        audio = _add_noise(audio, settings.noise, _draw(settings.noise_snr, rng), rng)
+    if settings.telephone_probability and rng.random() < settings.telephone_probability:
+        audio = telephone(audio, rng)
+    elif settings.codec_probability and rng.random() < settings.codec_probability:
+        audio = compress(audio, rng)
     loudness = np.sqrt(np.mean(np.square(audio))) + 1e-6
     audio = audio / loudness * _amplitude(_draw(settings.level, rng))
     clipped: np.ndarray = np.clip(audio, -1, 1).astype(np.float32)
@@ -75,12 +87,11 @@ def _tilt(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return brighter
 
 
-def _add_noise(audio: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray:
-    """White noise, or a low rumble, `snr` dB below the mean level of the sound."""
-    noise = rng.standard_normal(len(audio))
-    if rng.random() < 0.6:
-        noise = _first_order(noise, rng.uniform(200, 1500), "lowpass")
-    noise *= np.sqrt(np.mean(np.square(audio)) / np.mean(np.square(noise))) * _amplitude(-snr)
+def _add_noise(audio: np.ndarray, kinds: Sequence[str], snr: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of one of the kinds, `snr` dB below the mean level of the sound."""
+    kind = kinds[int(rng.integers(len(kinds)))]
+    noise = crowd(len(audio), [audio[::-1]], rng) if kind == "crowd" else BACKGROUNDS[kind](len(audio), rng)
+    noise *= np.sqrt(np.mean(np.square(audio)) / max(np.mean(np.square(noise)), 1e-12)) * _amplitude(-snr)
     noisy: np.ndarray = audio + noise
     return noisy
 

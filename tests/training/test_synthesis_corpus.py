@@ -23,6 +23,7 @@ from training.synthesis.engines.festival import parse_segments
 from training.synthesis.engines.flite import Flite, parse_phone_ends
 from training.synthesis.engines.kokoro import kokoro_spelling
 from training.synthesis.engines.piper import without_blanks
+from training.synthesis.not_speech import KINDS, make_not_speech
 from training.synthesis.phones import SILENCE
 from training.synthesis.phoniser import Unit
 from training.synthesis.pipeline import Plan, make_data_set
@@ -295,3 +296,31 @@ def test_takes_without_phone_times_are_refused(shared: Path, tmp_path: Path) -> 
     (tmp_path / "phones.json").write_text('{"other": [[0, 1, "QQ", ""]]}', "utf-8")
     with pytest.raises(UniTalkerError, match="QQ"):
         read_phones(tmp_path / "phones.json")
+
+
+def test_in_music_breath_and_crowds_everybody_rests(tmp_path: Path) -> None:
+    for folder, people in (("A", "xy"), ("B", "yz")):
+        writer = CorpusWriter(tmp_path / folder, NAMES, 25.0)
+        for i in range(8):
+            writer.add(speech(f"clip{i}", people[i % 2], 50 + i))
+        writer.finish({})
+    made = make_not_speech(tmp_path / "S1", [tmp_path / "A", tmp_path / "B"], 4.0, 0)
+    data = OfficialDataSet(tmp_path / "S1")
+    clips = [clip for split in ("train", "val") for clip in data.clips(split)]
+    assert {clip.identity for clip in clips} == {"x", "y", "z"}
+    assert data.annotation.names == NAMES
+    assert all(made[kind] > 0.15 for kind in KINDS) and sum(made.values()) >= 4.0
+    assert not any(clip.motion.any() for clip in clips)
+    assert all(0 < np.abs(clip.audio).max() <= 1 for clip in clips)
+    assert all(
+        phone.symbol == SILENCE for line in read_phones(tmp_path / "S1" / "phones.json").values() for phone in line
+    )
+
+
+def test_people_of_other_faces_do_not_rest_together(tmp_path: Path) -> None:
+    for folder, names in (("A", NAMES), ("B", NAMES[::-1])):
+        writer = CorpusWriter(tmp_path / folder, names, 25.0)
+        writer.add(speech("clip"))
+        writer.finish({})
+    with pytest.raises(UniTalkerError, match="has not the blendshape channels"):
+        make_not_speech(tmp_path / "S1", [tmp_path / "A", tmp_path / "B"], 1.0, 0)

@@ -63,6 +63,9 @@ class Joining(Section):
     silence_level: float = Field(default=1e-4, ge=0)
 
 
+NoiseKind = Literal["white", "rumble", "hum", "wind", "rain", "clicks", "breath", "music", "crowd"]
+
+
 class Augmentation(Section):
     """What is done to the sound of an augmented pass; each makes the model less bound to one microphone and voice.
 
@@ -70,22 +73,32 @@ class Augmentation(Section):
         speed: playing speed of a sequence; the motion follows. Wider for data of one slow or fast speaker.
         clip_speed: further factor of each clip is drawn from 1 - x to 1 + x.
         clip_gain: loudness factor of each clip.
+        formant_probability: how many sequences get another vocal tract; raise for data of few speakers.
+        formants: by which factor their resonances move; 1.15 turns a man's vocal tract into about a woman's.
         reverb_probability: how many sequences get a synthetic room.
         reverb_seconds: its decay time.
         tilt_probability: how many get a low-pass, a high-pass or a pre-emphasis.
         noise_probability: how many get noise.
+        noise: of which kinds, see `training.backgrounds`; ``crowd`` is made of the sequence's own voice, reversed.
         noise_snr: its distance from the speech in dB; lower if users have noisy sound.
+        telephone_probability: how many go through a telephone: 300 to 3400 Hz, µ-law, A-law or GSM.
+        codec_probability: how many of the others go through MP3 or Ogg Vorbis at 20 to 40 kbit/s.
         level: final level of the sequence, dB re full scale.
     """
 
     speed: Range = (0.84, 1.2)
     clip_speed: float = Field(default=0.03, ge=0, lt=0.5)
     clip_gain: Range = (0.6, 1.5)
+    formant_probability: float = Field(default=0.0, ge=0, le=1)
+    formants: Range = (0.87, 1.15)
     reverb_probability: float = Field(default=0.4, ge=0, le=1)
     reverb_seconds: Range = (0.08, 0.5)
     tilt_probability: float = Field(default=0.5, ge=0, le=1)
     noise_probability: float = Field(default=0.6, ge=0, le=1)
+    noise: tuple[NoiseKind, ...] = Field(default=("rumble", "white"), min_length=1)
     noise_snr: Range = (8.0, 40.0)
+    telephone_probability: float = Field(default=0.0, ge=0, le=1)
+    codec_probability: float = Field(default=0.0, ge=0, le=1)
     level: Range = (-38.0, -14.0)
 
 

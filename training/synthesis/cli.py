@@ -1,4 +1,4 @@
-"""``unitalker train synthesise``: a labelled data set of synthetic speech."""
+"""``unitalker train synthesise`` and ``not-speech``: labelled data sets of synthetic sound."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ def synthesise_command(
         output.mkdir(parents=True, exist_ok=True)
         model.save(kept)
     make_data_set(plan, model, output, typer.echo)
+
+
+def not_speech_command(
+    output: Annotated[Path, typer.Argument(help="Folder for the data set: new, or of an interrupted run.")],
+    beside: Annotated[
+        list[Path], typer.Option(help="Data set of blendshape weights whose people rest here; may be repeated.")
+    ],
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes of sound.")] = 8.0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same sounds.")] = 0,
+) -> None:
+    """Make a data set of music, breath, noise and crowds in which the mouth rests."""
+    from training.synthesis.not_speech import make_not_speech
+
+    made = make_not_speech(output, beside, minutes, seed)
+    typer.echo(", ".join(f"{kind} {share:.1f}" for kind, share in made.items()) + " minutes")
 
 
 def minutes_by_language(text: str, minutes: float) -> dict[str, float]:
