@@ -12,12 +12,13 @@ from backend.errors import UniTalkerError
 from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.datasets.clip import Split
+from training.lips_cli import lips_command
 from training.motion_cli import measures_command
 from training.pca_cli import pca_app
 from training.report.cli import report_command
 from training.reproduce.cli import reproduce_app
 from training.starting_cli import finetune_command, oneshot_command, transfer_command
-from training.synthesis.cli import not_speech_command, synthesise_command
+from training.synthesis.cli import not_speech_command, relabel_command, synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
 app = typer.Typer(help="Train models.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -32,7 +33,9 @@ ChangesOption = Annotated[
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 app.command("synthesise")(synthesise_command)
+app.command("relabel")(relabel_command)
 app.command("not-speech")(not_speech_command)
+app.command("lips")(lips_command)
 app.command("report")(report_command)
 app.command("finetune")(finetune_command)
 app.command("transfer")(transfer_command)

@@ -27,6 +27,7 @@ from training.synthesis.not_speech import KINDS, make_not_speech
 from training.synthesis.phones import SILENCE
 from training.synthesis.phoniser import Unit
 from training.synthesis.pipeline import Plan, make_data_set
+from training.synthesis.relabel import relabel
 from training.synthesis.takes import read_phones, read_takes, symmetric
 from training.synthesis.teacher import (
     MotionNet,
@@ -49,14 +50,14 @@ JAW, CLOSE = 1, 2
 ENGINES = speech_engines()
 
 
-def ajar_teacher() -> Teacher:
+def ajar_teacher(opening: float = 0.4) -> Teacher:
     """A teacher that has learned nothing but to hold the jaw open."""
     torch.manual_seed(0)
     spoken = [name for name, used in zip(NAMES, spoken_channels(NAMES), strict=True) if used]
     net = MotionNet(len(spoken), 3)
     with torch.no_grad():
         net.head.bias.zero_()
-        net.head.bias[spoken.index("jawOpen")] = 0.4
+        net.head.bias[spoken.index("jawOpen")] = opening
     return Teacher([net], [3], NAMES, 25.0)
 
 
@@ -324,3 +325,20 @@ def test_people_of_other_faces_do_not_rest_together(tmp_path: Path) -> None:
         writer.finish({})
     with pytest.raises(UniTalkerError, match="has not the blendshape channels"):
         make_not_speech(tmp_path / "S1", [tmp_path / "A", tmp_path / "B"], 1.0, 0)
+
+
+@pytest.mark.usefixtures("needs_flite")
+def test_another_teacher_labels_the_same_speech(tmp_path: Path) -> None:
+    make_data_set(Plan({"en": 0.1}, engines=("flite",)), ajar_teacher(), tmp_path / "S", lambda _: None)
+    before = {clip.name: clip for clip in OfficialDataSet(tmp_path / "S").clips("train")}
+    assert relabel(tmp_path / "S", ajar_teacher()) == len(before)
+    for clip in OfficialDataSet(tmp_path / "S").clips("train"):
+        np.testing.assert_allclose(clip.motion, before[clip.name].motion, atol=0.02, err_msg="times have milliseconds")
+    wide = ajar_teacher(0.8)
+    relabel(tmp_path / "S", wide)
+    for clip in OfficialDataSet(tmp_path / "S").clips("train"):
+        assert clip.motion[:, JAW].max() > 1.5 * before[clip.name].motion[:, JAW].max()
+        np.testing.assert_array_equal(clip.audio, before[clip.name].audio)
+    manifest = json.loads((tmp_path / "S" / "manifest.json").read_text("utf-8"))
+    for entry in manifest["clips"]:
+        assert entry["motion_sha256"] == file_hash(tmp_path / "S" / "clips" / f"{entry['name']}.npy")

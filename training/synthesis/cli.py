@@ -50,6 +50,21 @@ def synthesise_command(
     make_data_set(plan, model, output, typer.echo)
 
 
+def relabel_command(
+    data: Annotated[Path, typer.Argument(help="Finished data set of synthesise.")],
+    teacher: Annotated[Path, typer.Option(help="The teacher.safetensors to label with.")],
+) -> None:
+    """Give synthetic speech the motion of another teacher, without speaking it again."""
+    import torch
+
+    from training.synthesis.relabel import relabel
+    from training.synthesis.teaching import prepare_teacher
+
+    torch.set_num_threads(1)
+    count = relabel(data, prepare_teacher(None, None, teacher, 0, typer.echo))
+    typer.echo(f"{data}: {count} clips labelled")
+
+
 def not_speech_command(
     output: Annotated[Path, typer.Argument(help="Folder for the data set: new, or of an interrupted run.")],
     beside: Annotated[

@@ -23,7 +23,7 @@ from training.synthesis.languages import ESPEAK_VOICES
 from training.synthesis.rules import Articulator
 from training.synthesis.teacher import Report, Teacher
 from training.synthesis.text import SENTENCES_LICENCE, Sentence, english_sentences, listed_sentences
-from training.synthesis.timeline import Phone, Utterance, track, with_silences
+from training.synthesis.timeline import Phone, Timeline, Utterance, track, with_silences
 
 # Natural voices say most; what is always there and exact, but sounds like a machine, says the least.
 SHARES = {"kokoro": 0.5, "flite": 0.2, "piper": 0.15, "festival": 0.35, "espeak": 0.2}
@@ -77,7 +77,7 @@ class Job:
 
 
 class Labeller:
-    """Turns utterances into clips with motion.
+    """Gives speech its motion.
 
     Args:
         teacher: gives the motion of a timeline.
@@ -88,15 +88,19 @@ class Labeller:
         self._articulate = Articulator(teacher.names, teacher.fps)
 
     def __call__(self, utterance: Utterance, name: str, identity: str, sentence: Sentence) -> LabelledSpeech:
-        """The clip, cut to whole frames; where nobody speaks the motion is 0."""
+        """A clip of an utterance, cut to whole frames; where nobody speaks the motion is 0."""
         fps = self._teacher.fps
         frames = int(len(utterance.samples) * fps / SAMPLE_RATE)
         audio = utterance.samples[: round(frames * SAMPLE_RATE / fps)]
-        spans = quiet_spans(audio, _SILENCE)
-        phones = with_silences(utterance.phones, spans, len(audio) / SAMPLE_RATE)
-        motion = self._articulate(self._teacher(phones, frames), track(phones))
-        motion *= speech_weight(audio, frames, fps, _SILENCE)[:, None]
+        phones = with_silences(utterance.phones, quiet_spans(audio, _SILENCE), len(audio) / SAMPLE_RATE)
+        motion = self.motion(phones, audio, frames)
         return LabelledSpeech(name, identity, sentence.text, sentence.language, audio, motion, phones)
+
+    def motion(self, phones: Timeline, audio: np.ndarray, frames: int) -> np.ndarray:
+        """float32 (frames, channels) of speech whose timeline covers all of its sound."""
+        motion = self._articulate(self._teacher(phones, frames), track(phones))
+        spoken: np.ndarray = motion * speech_weight(audio, frames, self._teacher.fps, _SILENCE)[:, None]
+        return spoken
 
 
 def make_data_set(plan: Plan, teacher: Teacher, folder: Path, report: Report) -> None:
