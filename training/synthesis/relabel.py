@@ -13,6 +13,7 @@ from backend.export.atomic import atomic_write
 from training.datasets.clip import SPLITS
 from training.datasets.files import read_json
 from training.datasets.official import OfficialDataSet
+from training.datasets.writer import CLIPS
 from training.synthesis.corpus import file_hash
 from training.synthesis.journal import TEACHER_FILE
 from training.synthesis.pipeline import Labeller
@@ -36,17 +37,16 @@ def relabel(folder: Path, teacher: Teacher) -> int:
         raise UniTalkerError("synthesis.teacher", f"The teacher has other channels or frames than {folder}.")
     phones = read_json(folder / "phones.json")
     labeller = Labeller(teacher)
-    files = {file.stem: file for split in SPLITS if data.has_split(split) for file in data.files(split)}
     for clip in (clip for split in SPLITS if data.has_split(split) for clip in data.clips(split)):
         motion = labeller.motion(_timeline(phones[clip.name]), clip.audio, len(clip.motion))
-        with atomic_write(files[clip.name]) as file:
+        with atomic_write(folder / CLIPS / f"{clip.name}.npy") as file:
             np.save(file, motion, allow_pickle=False)
     for entry in manifest["clips"]:
-        entry["motion_sha256"] = file_hash(files[entry["name"]])
+        entry["motion_sha256"] = file_hash(folder / CLIPS / f"{entry['name']}.npy")
     teacher.save(folder / TEACHER_FILE)
     with atomic_write(folder / "manifest.json") as file:
         file.write(json.dumps({**manifest, "teacher": teacher.provenance}, ensure_ascii=False, indent=1).encode())
-    return len(files)
+    return len(manifest["clips"])
 
 
 def _timeline(rows: list[list[Any]]) -> Timeline:
