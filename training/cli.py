@@ -9,6 +9,7 @@ import typer
 
 from backend.engine import choose_device
 from backend.errors import UniTalkerError
+from training.check_cli import check_command
 from training.config import find_recipe, load_recipe, parse_changes
 from training.datasets.cli import data_app
 from training.datasets.clip import Split
@@ -36,6 +37,7 @@ app.command("synthesise")(synthesise_command)
 app.command("relabel")(relabel_command)
 app.command("not-speech")(not_speech_command)
 app.command("lips")(lips_command)
+app.command("check")(check_command)
 app.command("report")(report_command)
 app.command("finetune")(finetune_command)
 app.command("transfer")(transfer_command)
@@ -78,8 +80,8 @@ def run_command(
     """Train a model from the beginning."""
     import torch
 
+    from training.places import Places
     from training.running import train_run
-    from training.runs import Places
 
     settings = load_recipe(find_recipe(recipe), only or (), parse_changes(changes or ()))
     run = out or Path("runs") / settings.name

@@ -16,8 +16,9 @@ from training.datasets.corpus import Corpus
 from training.evaluate import Predictor, evaluate_motion, evaluate_speech, linear_floor
 from training.export import open_run
 from training.motion_measures.phones import phones_in
+from training.places import read_places
 from training.results import Results, Row, write_results
-from training.runs import frozen_features, read_places
+from training.runs import frozen_features
 from training.sequences import Sequence
 from training.start_comparison import start_predictor
 from training.trainer import CHECKPOINT

@@ -20,8 +20,9 @@ from training.datasets.layouts import Opening, open_source
 from training.datasets.live_link_face import TAKE_FILE
 from training.datasets.source import Source
 from training.own_recipe import ONE_SHOT, OwnData, finetuning_recipe, model_name, open_own_data
+from training.places import Places
 from training.running import train_run
-from training.runs import Places, check_is_new
+from training.runs import check_is_new
 from training.starting import StartingPoint, open_starting_point
 from training.work_progress import work_progress
 

@@ -13,7 +13,8 @@ import torch
 from training.config import Recipe
 from training.console import training_console
 from training.distributed import Processes
-from training.runs import Places, begin, take_up
+from training.places import Places
+from training.runs import begin, take_up
 from training.store import Progress
 from training.trainer import Trainer
 from training.watching import watch

@@ -50,7 +50,7 @@ def make_optimiser(model: UniTalker, stage: Stage) -> torch.optim.Optimizer:
     so their heads get a rate that is smaller in proportion, unless the recipe wants it equal. Each parameter group
     remembers its peak rate as ``peak``.
     """
-    trained = {name for name, _ in model.named_parameters() if _is_trained(name, stage)}
+    trained = {name for name, _ in model.named_parameters() if is_trained(name, stage)}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trained)
     settings = stage.optimiser
@@ -82,7 +82,8 @@ def _group(model: nn.Module, names: Iterable[str], rate: float) -> dict[str, obj
     return {"params": [parameters[name] for name in sorted(names)], "peak": rate}
 
 
-def _is_trained(name: str, stage: Stage) -> bool:
+def is_trained(name: str, stage: Stage) -> bool:
+    """Whether a stage trains the parameter of this name."""
     if not name.startswith(ENCODER_PREFIX):
         return not name.startswith(TEMPLATE_PREFIX)
     if not isinstance(stage, JointStage) or name.removeprefix(ENCODER_PREFIX).startswith(FROZEN):

@@ -110,6 +110,11 @@ def fingerprint(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def is_store(folder: Path) -> bool:
+    """Whether a store is there, which it is only when it is complete."""
+    return (folder / "index.json").is_file()
+
+
 def build_store(
     folder: Path, sequences: Iterable[Sequence], model: UniTalker, device: torch.device, progress: Progress
 ) -> Store:
@@ -118,15 +123,16 @@ def build_store(
     Args:
         folder: appears when complete; an interrupted build starts again.
         sequences: what to encode.
-        model: only its encoder is used.
+        model: only its encoder is used; moved to `device` where that is needed.
         device: where to compute.
         progress: called with the number of sequences done and the name of the last.
 
     Raises:
         UniTalkerError: features or targets that are not finite; names the clips.
     """
-    if (folder / "index.json").is_file():
+    if is_store(folder):
         return Store(folder)
+    model.to(device)
     partial = folder.with_name(f"{folder.name}.part{os.getpid()}")
     partial.mkdir(parents=True, exist_ok=True)
     try:

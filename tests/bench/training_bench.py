@@ -40,7 +40,8 @@ from training.datasets.clip import Clip  # noqa: E402
 from training.datasets.corpus import Corpus  # noqa: E402
 from training.datasets.writer import OfficialWriter  # noqa: E402
 from training.observer import EpochReport, Observer  # noqa: E402
-from training.runs import Places, begin  # noqa: E402
+from training.places import Places  # noqa: E402
+from training.runs import begin  # noqa: E402
 from training.schedule import make_optimiser  # noqa: E402
 from training.store import Progress  # noqa: E402
 from training.trainer import Material, Trainer  # noqa: E402

@@ -16,7 +16,8 @@ from training.config import Recipe
 from training.datasets.corpus import Corpus
 from training.evaluation import evaluate
 from training.export import open_run
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 from training.sequences import evaluation_sequences, training_sequences
 from training.store import Progress
 from training.trainer import EpochReport, Observer, Trainer

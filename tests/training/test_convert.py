@@ -22,7 +22,8 @@ from training.datasets.cutting import cut
 from training.datasets.layouts import open_source
 from training.datasets.official import OfficialDataSet
 from training.datasets.source import Recording, Source
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 
 from .recordings import RATE, syllables, voice
 from .test_own_takes import export, phone_take

@@ -23,8 +23,9 @@ from training.motion_measures.catalogue import MEASURES
 from training.motion_measures.measuring import measure
 from training.motion_measures.phones import read_phones
 from training.motion_measures.recording import Mouth, Recording, hear
+from training.places import Places
 from training.results import Results, Row, read_results, write_results
-from training.runs import Places, begin
+from training.runs import begin
 from training.sequences import join
 from training.trainer import Trainer
 

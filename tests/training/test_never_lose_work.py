@@ -20,9 +20,10 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import EarlyStop, Recipe
 from training.interruption import Stopped
 from training.observer import Observer, StepReport
+from training.places import Places
 from training.revision import git_revision
 from training.run_log import read_log
-from training.runs import Places, begin, take_up
+from training.runs import begin, take_up
 from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 from training.watching import RunLog
@@ -72,7 +73,8 @@ from pathlib import Path
 import torch, yaml
 from training.checkpoint import load_checkpoint
 from training.config import load_recipe
-from training.runs import Places, begin, take_up
+from training.places import Places
+from training.runs import begin, take_up
 from training.trainer import CHECKPOINT, Trainer
 from training.watching import RunLog
 

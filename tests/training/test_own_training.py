@@ -19,8 +19,9 @@ from training.cli import app
 from training.config import Recipe, load_recipe
 from training.datasets.live_link_face import ARKIT_NAMES
 from training.export import export_run
+from training.places import Places
 from training.results import read_results
-from training.runs import Places, begin
+from training.runs import begin
 from training.store import Progress
 from training.trainer import Trainer
 

@@ -16,7 +16,8 @@ from training.batch_loss import BatchLoss
 from training.batches import Loader
 from training.config import Recipe, parse_recipe
 from training.flame import FlameGeometry
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 from training.store import Progress
 from training.trainer import EpochReport, Material, Observer, Trainer
 

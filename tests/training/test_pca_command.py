@@ -19,7 +19,8 @@ from training.datasets.coefficients import CoefficientCache
 from training.datasets.official import OfficialDataSet
 from training.line_chart import Line, line_chart
 from training.pca import PcaBasis, fit_pca
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 
 from .conftest import speaking, write_data_set
 

@@ -25,8 +25,9 @@ from backend.errors import UniTalkerError
 from backend.model.encoder import build_encoder
 from training.checkpoint import load_checkpoint
 from training.config import Encoder, Recipe, parse_recipe
+from training.places import Places
 from training.pretrained_encoder import read_pretrained
-from training.runs import Places, begin
+from training.runs import begin
 from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 

@@ -13,7 +13,8 @@ from backend.errors import UniTalkerError
 from training.config import Joining, Recipe, load_recipe, parse_changes, parse_recipe
 from training.datasets.corpus import Corpus
 from training.evaluation import evaluate
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")

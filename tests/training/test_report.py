@@ -28,6 +28,7 @@ from training.evaluate import OWN
 from training.evaluation import evaluate
 from training.export import open_run
 from training.observer import Observer, StepReport
+from training.places import Places
 from training.report import head_pictures, held_out
 from training.report.face_mesh import FaceMesh, face_mesh, lip_curves
 from training.report.head_pictures import heat_map, weight_sheet
@@ -36,7 +37,7 @@ from training.report.rasteriser import Camera, Mesh, render
 from training.results import RESULTS_FILE
 from training.results_table import result_cell
 from training.run_log import LOG_FILE
-from training.runs import Places, begin
+from training.runs import begin
 from training.sequences import Sequence
 from training.trainer import Trainer
 from training.watching import watch

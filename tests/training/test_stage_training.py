@@ -19,8 +19,9 @@ from training.config import EarlyStop, JointStage, Recipe, Stage
 from training.distributed import Processes
 from training.export import open_run
 from training.observer import EpochReport, Observer
+from training.places import Places
 from training.run_log import read_log
-from training.runs import Places, begin
+from training.runs import begin
 from training.stage_training import StageTraining
 from training.store import Entry, Progress
 from training.trainer import CHECKPOINT, Material, Trainer
@@ -99,7 +100,8 @@ from pathlib import Path
 import torch
 from tests.training.test_stage_training import CPU, gradients, silent
 from training.distributed import Processes
-from training.runs import Places, take_up
+from training.places import Places
+from training.runs import take_up
 from training.trainer import Material
 
 run, out = map(Path, sys.argv[1:])

@@ -18,7 +18,8 @@ from training.checkpoint import load_checkpoint
 from training.config import Recipe, parse_recipe
 from training.evaluation import evaluate
 from training.export import export_run, open_run
-from training.runs import Places, begin, take_up
+from training.places import Places
+from training.runs import begin, take_up
 from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 

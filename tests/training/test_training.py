@@ -24,7 +24,8 @@ from training.evaluate import evaluate_speech
 from training.evaluation import evaluate
 from training.export import export_run, open_run
 from training.observer import EpochReport, Observer, StepReport
-from training.runs import Places, begin, take_up
+from training.places import Places
+from training.runs import begin, take_up
 from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 
@@ -115,7 +116,8 @@ from pathlib import Path
 import torch, yaml
 from training.checkpoint import load_checkpoint
 from training.config import load_recipe
-from training.runs import Places, begin
+from training.places import Places
+from training.runs import begin
 from training.observer import Observer
 from training.trainer import Trainer
 

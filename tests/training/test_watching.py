@@ -16,8 +16,9 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from training.config import Recipe
 from training.console import training_console
 from training.observer import EpochReport, History, Observer, StepReport
+from training.places import Places
 from training.run_log import LOG_FILE, STEPS_BETWEEN_LINES, RunLog, read_log
-from training.runs import Places, begin, take_up
+from training.runs import begin, take_up
 from training.tensorboard import TENSORBOARD_FOLDER
 from training.trainer import Trainer
 from training.watching import Observers, watch

@@ -25,6 +25,7 @@ from training.datasets.clip import Split
 from training.datasets.corpus import Corpus
 from training.export import open_run
 from training.pca import PcaBasis
+from training.places import read_places
 from training.report.charts import loss_chart, rate_chart
 from training.report.facts import data_facts, duration, run_facts
 from training.report.head_section import head_section
@@ -32,7 +33,6 @@ from training.report.held_out import PASSAGE_SECONDS, held_out_findings
 from training.results import Results, Row, read_results
 from training.results_table import result_cell
 from training.run_log import LOG_FILE, read_log
-from training.runs import read_places
 from training.trainer import CHECKPOINT
 
 _FOLDER = Path(__file__).parent

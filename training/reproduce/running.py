@@ -22,12 +22,13 @@ from training.export import open_run
 from training.metrics import Region
 from training.observer import Observer, StepReport
 from training.pca import fit_pca
+from training.places import Places
 from training.reproduce.budget import Costs, Plan
 from training.reproduce.measure import Numbers, Recordings, measure
 from training.reproduce.recipes import RecipeMaker
 from training.reproduce.subsets import Part, write_part
 from training.reproduce.suite import Measurement, Suite, Training
-from training.runs import Places, begin
+from training.runs import begin
 from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 
