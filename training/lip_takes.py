@@ -15,7 +15,7 @@ from backend.errors import UniTalkerError
 from training.config import Silence
 from training.datasets.clip import SPLITS, Clip, Split
 from training.datasets.official import OfficialDataSet
-from training.datasets.writer import OfficialWriter
+from training.datasets.writer import AUDIO, OfficialWriter
 from training.lip_shape import (
     DERIVED,
     MEDIAPIPE_VERTICES,
@@ -95,7 +95,7 @@ def derive_lips(weights: Path, mesh: Path, out: Path, phones: Path | None, told:
     note = f"weights relative to rest; {', '.join(DERIVED)} from the lips of {mesh.name}"
     writer.finish(note=note, neutral=still)
     if spoken:
-        _write_phones(out / "phones.json", spoken)
+        _write_phones(out / AUDIO / "phones.json", spoken)
     held_out = clips.get("val", [])
     return LipResult(
         measured=len(derived),

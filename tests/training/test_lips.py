@@ -85,7 +85,7 @@ def test_labels_of_real_takes_show_their_phones_better(weights: str, mesh: str, 
     written = OfficialDataSet(tmp_path / "out")
     assert len(written.clip_names("val")) == found.after["AUC closure"].recordings
     assert not any(rest.any() for rest in written.neutral.values())
-    assert (tmp_path / "out" / "phones.json").is_file()
+    assert (tmp_path / "out" / "audio" / "phones.json").is_file()
 
 
 def test_sets_that_do_not_belong_together_are_refused(tmp_path: Path, tiny_data: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from backend.errors import UniTalkerError
 from training.datasets.official import OfficialDataSet
+from training.motion_measures.takes import read_takes as measured_takes
 from training.synthesis.calibration import label_offset
 from training.synthesis.cli import minutes_by_language
 from training.synthesis.corpus import CorpusWriter, LabelledSpeech, file_hash, split_of
@@ -84,7 +85,8 @@ def test_what_is_written_is_what_the_trainer_reads(tmp_path: Path) -> None:
         assert read[clip.name].identity == clip.identity
         np.testing.assert_array_equal(read[clip.name].motion, clip.motion)
         np.testing.assert_allclose(read[clip.name].audio, clip.audio, atol=1 / 32768)
-    assert read_phones(tmp_path / "S" / "phones.json")["clip3"] == clips[3].phones
+    assert read_phones(tmp_path / "S" / "audio" / "phones.json")["clip3"] == clips[3].phones
+    assert all(take.voice.phones for take in measured_takes(tmp_path / "S", ("train", "val")))
 
 
 def test_the_manifest_names_every_file_by_its_hash(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_spoken_sentences_close_their_labials_and_rest_in_silence(tmp_path: Path
     (tmp_path / "text").write_text("\n\n".join(sentences), "utf-8")
     plan = Plan({"en": 0.3}, engines=("flite",), text=tmp_path / "text")
     make_data_set(plan, ajar_teacher(), tmp_path / "S", lambda _: None)
-    data, timelines = OfficialDataSet(tmp_path / "S"), read_phones(tmp_path / "S" / "phones.json")
+    data, timelines = OfficialDataSet(tmp_path / "S"), read_phones(tmp_path / "S" / "audio" / "phones.json")
     clips = [clip for split in ("train", "val") for clip in data.clips(split)]
     assert sum(len(clip.audio) for clip in clips) / 16000 >= 12
     closures = 0
@@ -151,7 +153,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch
         make_data_set(dataclasses.replace(plan, seed=1), teacher, tmp_path / "S", lambda _: None)
     make_data_set(plan, teacher, tmp_path / "S", lambda _: None)
     monkeypatch.undo()
-    for name in ("manifest.json", "phones.json", "train.json"):
+    for name in ("manifest.json", "audio/phones.json", "train.json"):
         resumed, whole = ((tmp_path / folder / name).read_text("utf-8") for folder in ("S", "whole"))
         assert resumed.replace('"dataset": "S"', '"dataset": "whole"') == whole
     assert len(begun) < len(list((tmp_path / "S" / "audio").iterdir()))
@@ -314,7 +316,9 @@ def test_in_music_breath_and_crowds_everybody_rests(tmp_path: Path) -> None:
     assert not any(clip.motion.any() for clip in clips)
     assert all(0 < np.abs(clip.audio).max() <= 1 for clip in clips)
     assert all(
-        phone.symbol == SILENCE for line in read_phones(tmp_path / "S1" / "phones.json").values() for phone in line
+        phone.symbol == SILENCE
+        for line in read_phones(tmp_path / "S1" / "audio" / "phones.json").values()
+        for phone in line
     )
 
 

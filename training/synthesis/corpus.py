@@ -1,4 +1,4 @@
-"""Writes labelled speech as a data set in the official layout, with phones.json and a manifest beside it.
+"""Writes labelled speech as a data set in the official layout, with phones.json beside the sounds and a manifest.
 
 A row of phones.json is start and end in seconds, the nearest ARPAbet symbol, and the phone itself in IPA.
 """
@@ -19,11 +19,12 @@ from backend.annotation import Annotation
 from backend.audio import SAMPLE_RATE
 from backend.export.atomic import atomic_write
 from training.datasets.clip import Clip, Split
-from training.datasets.writer import OfficialWriter
+from training.datasets.writer import AUDIO, OfficialWriter
 from training.synthesis.journal import Journal
 from training.synthesis.phones import to_arpabet
 from training.synthesis.timeline import Timeline
 
+PHONES_FILE = "phones.json"
 ANNOTATION_TYPE = "mediapipe_blendshape_weight"
 
 _VALIDATION_SHARE = 20
@@ -116,7 +117,7 @@ class CorpusWriter:
         clips: list[dict[str, Any]] = self.journal.find("clip")
         phones = {entry["clip"]["name"]: entry["phones"] for entry in self.journal.entries if "clip" in entry}
         self._writer.finish(note="synthetic; weights relative to the resting face, so rest is 0")
-        self._write("phones.json", phones)
+        self._write(f"{AUDIO}/{PHONES_FILE}", phones)
         minutes = {key: _minutes(clips, key) for key in ("language", "identity")}
         self._write("manifest.json", {**provenance, "minutes": minutes, "clips": clips})
         self.journal.close()

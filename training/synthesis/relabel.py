@@ -13,8 +13,8 @@ from backend.export.atomic import atomic_write
 from training.datasets.clip import SPLITS
 from training.datasets.files import read_json
 from training.datasets.official import OfficialDataSet
-from training.datasets.writer import CLIPS
-from training.synthesis.corpus import file_hash
+from training.datasets.writer import AUDIO, CLIPS
+from training.synthesis.corpus import PHONES_FILE, file_hash
 from training.synthesis.journal import TEACHER_FILE
 from training.synthesis.pipeline import Labeller
 from training.synthesis.teacher import Teacher
@@ -35,7 +35,7 @@ def relabel(folder: Path, teacher: Teacher) -> int:
     data, manifest = OfficialDataSet(folder), read_json(folder / "manifest.json")
     if data.annotation.names != teacher.names or data.annotation.fps != teacher.fps:
         raise UniTalkerError("synthesis.teacher", f"The teacher has other channels or frames than {folder}.")
-    phones = read_json(folder / "phones.json")
+    phones = read_json(folder / AUDIO / PHONES_FILE)
     labeller = Labeller(teacher)
     for clip in (clip for split in SPLITS if data.has_split(split) for clip in data.clips(split)):
         motion = labeller.motion(_timeline(phones[clip.name]), clip.audio, len(clip.motion))
