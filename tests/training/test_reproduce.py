@@ -24,7 +24,7 @@ from training.reproduce.document import Circumstances, write_document
 from training.reproduce.measure import RELATIVE, Recordings, measure
 from training.reproduce.mini import KNOWN_PEOPLE, NEW_PEOPLE, mini_suite
 from training.reproduce.recipes import RecipeMaker
-from training.reproduce.reproduction import Reproduction
+from training.reproduce.reproduction import Beginning, Reproduction
 from training.reproduce.running import Result, Workplace
 from training.reproduce.subsets import Part, write_part
 from training.reproduce.suite import Comparison, Experiment, Reading, Row, Suite
@@ -261,7 +261,7 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
 ) -> None:
     names = ("G4 alone", "six people, pivot", "one clip of s3, all")
     suite = replace(SUITE, trainings=tuple(SUITE.training(name) for name in names))
-    plan = Plan(1, 1, 3, 2)
+    begun = Beginning(Plan(1, 1, 3, 2), COSTS, "this machine", "this code")
     steps = 0
 
     def interrupt(*_: object) -> None:
@@ -272,14 +272,14 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
 
     first = Reproduction(workplace(suite, "first"), 2)
     with pytest.raises(InterruptionError):
-        first.run(plan, COSTS, float("inf"), interrupt)
-    begun = first.results(plan)
-    assert 0 < len(begun) < 6
-    resumed = Reproduction(workplace(suite, "first"), 2).run(plan, COSTS, float("inf"), lambda *_: None)
-    whole = Reproduction(workplace(suite, "second"), 2).run(plan, COSTS, float("inf"), lambda *_: None)
-    assert resumed[: len(begun)] == begun
+        first.run(begun, float("inf"), interrupt)
+    early = first.results(begun.plan)
+    assert 0 < len(early) < 6
+    resumed = Reproduction(workplace(suite, "first"), 2).run(begun, float("inf"), lambda *_: None)
+    whole = Reproduction(workplace(suite, "second"), 2).run(begun, float("inf"), lambda *_: None)
+    assert resumed[: len(early)] == early
     assert [result.numbers for result in resumed] == [result.numbers for result in whole]
-    first.write(plan, COSTS, tmp_path / "docs/reproduction.md", "random weights")
+    first.write(begun, tmp_path / "docs/reproduction.md", "random weights")
     text = (tmp_path / "docs/reproduction.md").read_text()
     assert "6 of 6: 3 with 2 seeds each" in text
     assert len(json.loads((tmp_path / "first/results.json").read_text())["results"]) == 6
@@ -287,4 +287,7 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
 
 def test_what_does_not_fit_before_the_deadline_is_left_out(workplace: Callable[[Suite, str], Workplace]) -> None:
     suite = replace(SUITE, trainings=(SUITE.training("G4 alone"),))
-    assert Reproduction(workplace(suite, "run"), 1).run(Plan(1, 1, 3, 1), COSTS, 0.0, lambda *_: None) == ()
+    assert (
+        Reproduction(workplace(suite, "run"), 1).run(Beginning(Plan(1, 1, 3, 1), COSTS, "", ""), 0.0, lambda *_: None)
+        == ()
+    )

@@ -49,18 +49,19 @@ def mini_command(
     settings = load_recipe(_BASE).encoder
     place = Workplace(mini_suite(), _BASE, data_root, out, encoder, torch.device(choose_device(device)))
     reproduction = Reproduction(place, seeds)
-    plan, costs = reproduction.plan(seconds)
-    expected = plan.seeds * sum(plan.seconds(training, costs) for training in place.suite.trainings)
+    beginning = reproduction.begin(seconds)
+    plan, trainings = beginning.plan, place.suite.trainings
+    expected = plan.seeds * sum(map(beginning.seconds, trainings))
     typer.echo(
-        f"{plan.seeds * len(place.suite.trainings)} trainings; for each data set {plan.epoch * plan.warm_up:.0f} steps "
-        f"of warm-up and {plan.epoch * plan.joint:.0f} through the encoder; about {expected / 60:.0f} minutes"
+        f"{plan.seeds * len(trainings)} trainings; for each data set {plan.epoch * plan.warm_up:.0f} steps of warm-up "
+        f"and {plan.epoch * plan.joint:.0f} through the encoder; about {expected / 60:.0f} minutes"
     )
     if expected > seconds:
         typer.echo("warning: the budget is too small for all of them; what does not fit is left out", err=True)
     if not plan.is_meaningful:
         typer.echo("warning: so few steps teach hardly anything; raise the budget", err=True)
     with work_progress("reproduce") as report:
-        reproduction.run(plan, costs, deadline, lambda done, total, what: report(round(done), round(total), what))
+        reproduction.run(beginning, deadline, lambda done, total, what: report(round(done), round(total), what))
     title = f"{settings.credit.split(' (')[0]}, {settings.layers} of its layers"
-    reproduction.write(plan, costs, document, title)
+    reproduction.write(beginning, document, title)
     typer.echo(f"{document}: written; numbers in {out / 'results.json'}")

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +30,27 @@ Told = Callable[[float, float, str], None]
 """Seconds of planned work done, all of it, and what is being done."""
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """How a reproduction was begun.
+
+    Attributes:
+        plan: length of the trainings.
+        costs: of a step, at that time.
+        machine: processor, threads, versions.
+        revision: of the code.
+    """
+
+    plan: Plan
+    costs: Costs
+    machine: str
+    revision: str
+
+    def seconds(self, training: Training) -> float:
+        """What a training is expected to take."""
+        return self.plan.seconds(training, self.costs)
+
+
 class Reproduction:
     """A reproduction in its folder, which may have been begun before.
 
@@ -43,37 +64,42 @@ class Reproduction:
         self._suite = workplace.suite
         self._seeds = seeds
 
-    def plan(self, seconds: float) -> tuple[Plan, Costs]:
-        """How long trainings are: as begun before, else measured and chosen for a budget in seconds."""
+    def begin(self, seconds: float) -> Beginning:
+        """How it was begun before in this folder, or measures the machine and plans for a budget in seconds."""
         path = self._workplace.folder / PLAN_FILE
         if path.is_file():
             content = json.loads(path.read_text(encoding="utf-8"))
-            return Plan(**content["plan"]), Costs(**content["costs"])
+            return Beginning(
+                Plan(**content["plan"]), Costs(**content["costs"]), content["machine"], content["revision"]
+            )
         self._workplace.prepare()
         epoch = self._workplace.epoch(_REFERENCE)
         costs = self._workplace.costs(self._suite.training(_PROBE), Plan(1, 1, epoch, 1))
         plan = choose_plan(self._suite.trainings, self._seeds, epoch, costs, seconds)
-        _write({"plan": asdict(plan), "costs": asdict(costs)}, path)
-        return plan, costs
+        beginning = Beginning(plan, costs, machine(), revision())
+        _write(asdict(beginning), path)
+        return beginning
 
-    def run(self, plan: Plan, costs: Costs, deadline: float, told: Told) -> tuple[Result, ...]:
+    def run(self, beginning: Beginning, deadline: float, told: Told) -> tuple[Result, ...]:
         """Trains seed by seed what is not trained yet; a training that would not end before `deadline` is left out.
 
         Args:
-            plan: length of the trainings.
-            costs: of a step when the plan was made.
+            beginning: with the plan.
             deadline: by `time.monotonic`.
             told: about progress.
         """
         self._workplace.prepare()
+        plan = beginning.plan
         everything = [(training, seed) for seed in range(1, plan.seeds + 1) for training in self._suite.trainings]
-        total = sum(plan.seconds(training, costs) for training, _ in everything)
+        total = sum(beginning.seconds(training) for training, _ in everything)
         done, slowness = 0.0, 1.0
         for training, seed in everything:
-            expected = plan.seconds(training, costs)
+            expected = beginning.seconds(training)
             known = self._workplace.result(training.name, seed)
-            if known is None and time.monotonic() + expected * slowness <= deadline and self._can_start(training, seed):
-                result = self._workplace.run(training, seed, plan, _teller(told, done, expected, total, plan, training))
+            in_time = time.monotonic() + expected * slowness <= deadline
+            if known is None and in_time and self._can_start(training, seed):
+                tell = _teller(told, done, expected, total, plan, training)
+                result = self._workplace.run(training, seed, plan, tell)
                 slowness = 0.7 * slowness + 0.3 * result.seconds / expected
             done += expected
             told(done, total, f"{training.name}, seed {seed}")
@@ -88,20 +114,13 @@ class Reproduction:
         ]
         return tuple(result for result in found if result is not None)
 
-    def write(self, plan: Plan, costs: Costs, document: Path, encoder: str) -> None:
+    def write(self, beginning: Beginning, document: Path, encoder: str) -> None:
         """Writes the document, and the numbers as ``results.json`` into the folder."""
-        results = self.results(plan)
-        seen = Circumstances(machine(), encoder, revision(), plan, results)
+        results = self.results(beginning.plan)
+        seen = Circumstances(beginning.machine, encoder, beginning.revision, beginning.plan, results)
         document.parent.mkdir(parents=True, exist_ok=True)
         document.write_text(write_document(self._suite, seen), encoding="utf-8")
-        content = {
-            "machine": seen.machine,
-            "encoder": encoder,
-            "revision": seen.revision,
-            "plan": asdict(plan),
-            "costs": asdict(costs),
-            "results": [asdict(result) for result in results],
-        }
+        content = {**asdict(beginning), "encoder": encoder, "results": [asdict(result) for result in results]}
         _write(content, self._workplace.folder / RESULTS_FILE)
 
     def _can_start(self, training: Training, seed: int) -> bool:
