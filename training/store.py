@@ -142,10 +142,19 @@ def build_store(
             entries += [_write(partial, f"{number:05d}", sequence, model, device)] * sequence.repeats
             progress(number + 1, sequence.name)
         (partial / "index.json").write_text(json.dumps([asdict(entry) for entry in entries]), encoding="utf-8")
-        partial.replace(folder)
+        _put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Store(folder)
+
+
+def _put_in_place(finished: Path, folder: Path) -> None:
+    try:
+        finished.replace(folder)
+    except OSError:
+        # Another process had the same to encode and was faster.
+        if not (folder / "index.json").is_file():
+            raise
 
 
 @torch.inference_mode()

@@ -19,13 +19,14 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from backend.errors import UniTalkerError
 from tests.training.conftest import RATE, sound_of, speaking
+from training.reproduce.agenda import Beginning
 from training.reproduce.budget import Costs, Plan, choose_plan, parse_budget
-from training.reproduce.document import Circumstances, write_document
+from training.reproduce.document import Circumstances, lookup_of, write_document
 from training.reproduce.measure import RELATIVE, Recordings, measure
 from training.reproduce.mini import KNOWN_PEOPLE, NEW_PEOPLE, mini_suite
 from training.reproduce.recipes import RecipeMaker
-from training.reproduce.reproduction import Beginning, Reproduction
-from training.reproduce.running import Result, Workplace
+from training.reproduce.reproduction import Reproduction
+from training.reproduce.running import Result, Site, Workplace
 from training.reproduce.subsets import Part, write_part
 from training.reproduce.suite import Comparison, Experiment, Reading, Row, Suite
 from training.reproduce.verdicts import Outcome, judge
@@ -95,7 +96,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workplace(data_root: Path, encoder: Path, tmp_path: Path) -> Callable[[Suite, str], Workplace]:
-    return lambda suite, name: Workplace(suite, BASE, data_root, tmp_path / name, encoder, CPU)
+    return lambda suite, name: Workplace(Site(suite, BASE, data_root, tmp_path / name, encoder, CPU))
 
 
 def test_every_training_of_the_suite_is_a_valid_recipe(data_root: Path, tmp_path: Path) -> None:
@@ -188,6 +189,7 @@ EXPERIMENT = Experiment(
         ([0.60, 0.61, 0.62], [0.50, 0.52, 0.51], Outcome.OPPOSITE),
         ([0.50, 0.70, 0.51], [0.60, 0.61, 0.62], Outcome.TOO_CLOSE),
         ([0.50], [0.60], Outcome.TOO_CLOSE),
+        ([0.50, 0.52, 0.51], [0.60, 0.61, np.inf], Outcome.HELD),
         ([], [0.60, 0.61, 0.62], Outcome.NOT_RUN),
     ],
 )
@@ -195,8 +197,7 @@ def test_a_claim_holds_if_the_difference_is_larger_than_the_spread(
     new: list[float], old: list[float], outcome: Outcome
 ) -> None:
     results = made_up(new=new, old=old)
-    found = {(result.training, result.seed): result.numbers for result in results}
-    verdict = judge(EXPERIMENT.comparisons[0], EXPERIMENT, range(1, 4), lambda *key: found.get(key[:2], {}).get(key[2]))
+    verdict = judge(EXPERIMENT.comparisons[0], EXPERIMENT, range(1, 4), lookup_of(results))
     assert verdict.outcome is outcome
     suite = Suite((), (EXPERIMENT,), ("Nothing.",), ())
     text = write_document(suite, Circumstances("this machine", "an encoder", "now", Plan(4, 2, 29, 3), results))
@@ -212,8 +213,11 @@ def test_a_row_that_is_no_better_than_a_still_face_is_named() -> None:
 
 
 def made_up(**errors: list[float]) -> tuple[Result, ...]:
+    """Results of two columns; an infinite error is a training that diverged."""
     return tuple(
-        Result(name, seed, 10, 5, 60.0, {"a": {RELATIVE: value}, "b": {RELATIVE: value + 0.1}})
+        Result(name, seed, 10, 5, 60.0, {}, diverged=True)
+        if np.isinf(value)
+        else Result(name, seed, 10, 5, 60.0, {"a": {RELATIVE: value}, "b": {RELATIVE: value + 0.1}})
         for name, values in errors.items()
         for seed, value in enumerate(values, 1)
     )
@@ -276,9 +280,11 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
     early = first.results(begun.plan)
     assert 0 < len(early) < 6
     resumed = Reproduction(workplace(suite, "first"), 2).run(begun, float("inf"), lambda *_: None)
-    whole = Reproduction(workplace(suite, "second"), 2).run(begun, float("inf"), lambda *_: None)
+    # Also when two are trained at the same time.
+    whole = Reproduction(workplace(suite, "second"), 2, workers=2).run(begun, float("inf"), lambda *_: None)
     assert resumed[: len(early)] == early
     assert [result.numbers for result in resumed] == [result.numbers for result in whole]
+    assert all(result.numbers for result in whole)
     first.write(begun, tmp_path / "docs/reproduction.md", "random weights")
     text = (tmp_path / "docs/reproduction.md").read_text()
     assert "6 of 6: 3 with 2 seeds each" in text

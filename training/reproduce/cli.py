@@ -27,6 +27,9 @@ def mini_command(
         Path | None, typer.Option(help="Encoder file in place of the recipe's packages.", exists=True, dir_okay=False)
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How often each training is made.")] = 3,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Trainings at the same time, each on one thread; 1 on a GPU.")
+    ] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """The paper's experiments in miniature, on five small sets of real recordings, as long as the budget allows.
@@ -41,14 +44,14 @@ def mini_command(
     from training.reproduce.budget import parse_budget
     from training.reproduce.mini import mini_suite
     from training.reproduce.reproduction import Reproduction
-    from training.reproduce.running import Workplace
+    from training.reproduce.running import Site, Workplace
     from training.work_progress import work_progress
 
     seconds = parse_budget(budget)
     deadline = time.monotonic() + seconds
     settings = load_recipe(_BASE).encoder
-    place = Workplace(mini_suite(), _BASE, data_root, out, encoder, torch.device(choose_device(device)))
-    reproduction = Reproduction(place, seeds)
+    place = Workplace(Site(mini_suite(), _BASE, data_root, out, encoder, torch.device(choose_device(device))))
+    reproduction = Reproduction(place, seeds, workers)
     beginning = reproduction.begin(seconds)
     plan, trainings = beginning.plan, place.suite.trainings
     expected = plan.seeds * sum(map(beginning.seconds, trainings))

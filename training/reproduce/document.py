@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.reproduce.budget import Plan
+from training.reproduce.measure import RELATIVE, Numbers
 from training.reproduce.running import Result
 from training.reproduce.suite import Comparison, Experiment, Reading, Row, Suite
 from training.reproduce.verdicts import Lookup, Outcome, Verdict, judge, values
@@ -74,7 +75,7 @@ class Circumstances:
 
 def write_document(suite: Suite, seen: Circumstances) -> str:
     """The whole document as Markdown."""
-    seeds, lookup = range(1, seen.plan.seeds + 1), _lookup(seen.results)
+    seeds, lookup = range(1, seen.plan.seeds + 1), lookup_of(seen.results)
     verdicts = [
         (experiment, comparison, judge(comparison, experiment, seeds, lookup))
         for experiment in suite.experiments
@@ -87,9 +88,17 @@ def write_document(suite: Suite, seen: Circumstances) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lookup(results: tuple[Result, ...]) -> Lookup:
-    found = {(result.training, result.seed): result.numbers for result in results}
-    return lambda training, seed, test: found.get((training, seed), {}).get(test)
+def lookup_of(results: tuple[Result, ...]) -> Lookup:
+    """Finds numbers of results; the error of a training that diverged is infinite."""
+    found = {(result.training, result.seed): result for result in results}
+
+    def numbers(training: str, seed: int, test: str) -> Numbers | None:
+        result = found.get((training, seed))
+        if result is None:
+            return None
+        return {RELATIVE: np.inf} if result.diverged else result.numbers.get(test)
+
+    return numbers
 
 
 def _head(suite: Suite, seen: Circumstances) -> Iterator[str]:
@@ -167,6 +176,8 @@ def _cell(reading: Reading | None, seeds: range, lookup: Lookup) -> str:
     known = relative[~np.isnan(relative)]
     if not len(known):
         return _NOTHING
+    if np.isinf(known).any():
+        return f"diverged with {int(np.isinf(known).sum())} of {len(known)} seeds"
     spread = f" ± {known.std(ddof=1):.3f}" if len(known) > 1 else ""
     for measure, form in _BRACKETS.items():
         other = values(reading, seeds, lookup, measure)
@@ -189,6 +200,8 @@ def _effort(row: Row, seen: Circumstances) -> str:
 def _figures(verdict: Verdict) -> str:
     if verdict.outcome is Outcome.NOT_RUN:
         return "The budget ended before."
+    if not np.isfinite([verdict.better, verdict.worse]).all():
+        return "Trainings diverged."
     lower, of = verdict.columns
     change = 100 * (verdict.better / verdict.worse - 1)
     columns = f", lower in {lower} of {of} columns" if of > 1 else ""

@@ -6,18 +6,17 @@ import json
 import os
 import platform
 import subprocess
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from backend import __version__
+from training.reproduce.agenda import Agenda, Beginning, Told
 from training.reproduce.budget import Costs, Plan, choose_plan
 from training.reproduce.document import Circumstances, write_document
 from training.reproduce.running import Result, Workplace
-from training.reproduce.suite import Training
+from training.reproduce.team import team
 
 PLAN_FILE = "plan.json"
 RESULTS_FILE = "results.json"
@@ -26,30 +25,6 @@ _REFERENCE = "joint"
 _PROBE = "G4 alone"
 """Training by which the machine is timed."""
 
-Told = Callable[[float, float, str], None]
-"""Seconds of planned work done, all of it, and what is being done."""
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """How a reproduction was begun.
-
-    Attributes:
-        plan: length of the trainings.
-        costs: of a step, at that time.
-        machine: processor, threads, versions.
-        revision: of the code.
-    """
-
-    plan: Plan
-    costs: Costs
-    machine: str
-    revision: str
-
-    def seconds(self, training: Training) -> float:
-        """What a training is expected to take."""
-        return self.plan.seconds(training, self.costs)
-
 
 class Reproduction:
     """A reproduction in its folder, which may have been begun before.
@@ -57,16 +32,18 @@ class Reproduction:
     Args:
         workplace: with the suite.
         seeds: how often each training is made.
+        workers: trainings at the same time, each in a process with one thread; with 1, in this process.
     """
 
-    def __init__(self, workplace: Workplace, seeds: int) -> None:
+    def __init__(self, workplace: Workplace, seeds: int, workers: int = 1) -> None:
         self._workplace = workplace
         self._suite = workplace.suite
         self._seeds = seeds
+        self._workers = workers
 
     def begin(self, seconds: float) -> Beginning:
         """How it was begun before in this folder, or measures the machine and plans for a budget in seconds."""
-        path = self._workplace.folder / PLAN_FILE
+        path = self._workplace.site.folder / PLAN_FILE
         if path.is_file():
             content = json.loads(path.read_text(encoding="utf-8"))
             return Beginning(
@@ -89,21 +66,14 @@ class Reproduction:
             told: about progress.
         """
         self._workplace.prepare()
-        plan = beginning.plan
-        everything = [(training, seed) for seed in range(1, plan.seeds + 1) for training in self._suite.trainings]
-        total = sum(beginning.seconds(training) for training, _ in everything)
-        done, slowness = 0.0, 1.0
-        for training, seed in everything:
-            expected = beginning.seconds(training)
-            known = self._workplace.result(training.name, seed)
-            in_time = time.monotonic() + expected * slowness <= deadline
-            if known is None and in_time and self._can_start(training, seed):
-                tell = _teller(told, done, expected, total, plan, training)
-                result = self._workplace.run(training, seed, plan, tell)
-                slowness = 0.7 * slowness + 0.3 * result.seconds / expected
-            done += expected
-            told(done, total, f"{training.name}, seed {seed}")
-        return self.results(plan)
+        agenda = Agenda(self._workplace, beginning, deadline, told)
+        if self._workers == 1:
+            while (task := agenda.next_task()) is not None:
+                agenda.done(self._workplace.run(*task, beginning.plan, agenda.teller(*task)))
+        else:
+            with team(self._workplace.site, self._workers, beginning.plan) as workers:
+                workers.run(agenda.next_task, agenda.done)
+        return self.results(beginning.plan)
 
     def results(self, plan: Plan) -> tuple[Result, ...]:
         """Of all trainings that were finished."""
@@ -121,10 +91,7 @@ class Reproduction:
         document.parent.mkdir(parents=True, exist_ok=True)
         document.write_text(write_document(self._suite, seen), encoding="utf-8")
         content = {**asdict(beginning), "encoder": encoder, "results": [asdict(result) for result in results]}
-        _write(content, self._workplace.folder / RESULTS_FILE)
-
-    def _can_start(self, training: Training, seed: int) -> bool:
-        return training.start is None or self._workplace.result(training.start, seed) is not None
+        _write(content, self._workplace.site.folder / RESULTS_FILE)
 
 
 def machine() -> str:
@@ -147,21 +114,6 @@ def revision() -> str:
     except (OSError, subprocess.SubprocessError):
         return f"version {__version__}"
     return f"version {__version__}, commit {found.stdout.strip()}"
-
-
-def _teller(
-    told: Told, done: float, expected: float, total: float, plan: Plan, training: Training
-) -> Callable[[], None]:
-    """Tells after each step of a training, which counts as an even share of its planned time."""
-    count = max(sum(plan.steps(training)), 1.0)
-    taken = 0
-
-    def step() -> None:
-        nonlocal taken
-        taken += 1
-        told(done + expected * min(taken / count, 1.0), total, training.name)
-
-    return step
 
 
 def _write(content: object, path: Path) -> None:

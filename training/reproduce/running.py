@@ -9,13 +9,14 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from backend.errors import UniTalkerError
 from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
 from training.export import open_run
@@ -46,7 +47,8 @@ class Result:
         warm_up: steps taken with the encoder frozen.
         joint: steps taken through the encoder.
         seconds: it took, its evaluation included.
-        numbers: by measurement, then by measure.
+        numbers: by measurement, then by measure; empty if it diverged.
+        diverged: whether its loss was no longer a number.
     """
 
     training: str
@@ -55,6 +57,7 @@ class Result:
     joint: int
     seconds: float
     numbers: dict[str, Numbers]
+    diverged: bool = False
 
 
 class StepClock(Observer):
@@ -79,10 +82,11 @@ class StepClock(Observer):
         self._told()
 
 
-class Workplace:
-    """Where a reproduction works.
+@dataclass(frozen=True)
+class Site:
+    """Where a reproduction works, and on what.
 
-    Args:
+    Attributes:
         suite: what is run.
         base: path of the base recipe.
         data_root: folder of the whole data sets.
@@ -91,15 +95,27 @@ class Workplace:
         device: where to compute.
     """
 
-    def __init__(
-        self, suite: Suite, base: Path, data_root: Path, folder: Path, encoder: Path | None, device: torch.device
-    ) -> None:
-        self.suite = suite
-        self.folder = folder
-        self._data_root = data_root
-        self._device = device
-        self._places = Places(folder / "data", folder / "cache", encoder)
-        self._maker = RecipeMaker(base, folder / "data")
+    suite: Suite
+    base: Path
+    data_root: Path
+    folder: Path
+    encoder: Path | None
+    device: torch.device
+
+
+class Workplace:
+    """Trains and measures at a site.
+
+    Args:
+        site: where.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.suite = site.suite
+        self._device = site.device
+        self._places = Places(site.folder / "data", site.folder / "cache", site.encoder)
+        self._maker = RecipeMaker(site.base, site.folder / "data")
         self._recordings: dict[str, Recordings] = {}
 
     def prepare(self) -> None:
@@ -110,7 +126,7 @@ class Workplace:
         used = [part for training in self.suite.trainings for part in training.all_parts]
         parts = list(dict.fromkeys((*used, *self.suite.basis)))
         for part in parts:
-            source = self._data_root / self._maker.sources[part.data]
+            source = self.site.data_root / self._maker.sources[part.data]
             write_part(part, source, self._places.data_root / part.folder, _LONGEST_TEST)
         for head, components in self._maker.components.items():
             files = [
@@ -148,16 +164,17 @@ class Workplace:
             return known
         shutil.rmtree(run, ignore_errors=True)
         started, clock = time.monotonic(), StepClock(told)
-        self._train(training, seed, plan, run, clock)
+        diverged = self._diverges(training, seed, plan, run, clock)
+        numbers = {} if diverged else self._measure(training, run)
         result = Result(
             training=training.name,
             seed=seed,
             warm_up=clock.steps["warm_up"],
             joint=clock.steps["joint"],
             seconds=time.monotonic() - started,
-            numbers=self._measure(training, run),
+            numbers=numbers,
+            diverged=diverged,
         )
-        result = replace(result, seconds=time.monotonic() - started)
         _write_result(result, run)
         if not any(later.start == training.name for later in self.suite.trainings):
             (run / CHECKPOINT).unlink()
@@ -169,7 +186,7 @@ class Workplace:
 
     def costs(self, training: Training, plan: Plan) -> Costs:
         """Times a short training, which is thrown away; its data are read once beforehand."""
-        run = self.folder / "timing"
+        run = self.site.folder / "timing"
         for _ in range(2):
             shutil.rmtree(run, ignore_errors=True)
             started, clock = time.monotonic(), StepClock()
@@ -180,6 +197,16 @@ class Workplace:
         warm_up, joint = (float(np.median(clock.durations[stage])) for stage in ("warm_up", "joint"))
         spent = clock.steps["warm_up"] * warm_up + clock.steps["joint"] * joint
         return Costs(warm_up, joint, max(total - spent, 0.0))
+
+    def _diverges(self, training: Training, seed: int, plan: Plan, run: Path, clock: StepClock) -> bool:
+        """Trains; a loss that is no number any more is a result as well."""
+        try:
+            self._train(training, seed, plan, run, clock)
+        except UniTalkerError as error:
+            if error.code != "training.diverged":
+                raise
+            return True
+        return False
 
     def _train(self, training: Training, seed: int, plan: Plan, run: Path, clock: StepClock) -> None:
         start = None if training.start is None else self._run_folder(training.start, seed)
@@ -211,7 +238,7 @@ class Workplace:
         raise FileNotFoundError(f"no data set of {type_name} has lip_idx.npy")
 
     def _run_folder(self, training: str, seed: int) -> Path:
-        return self.folder / "runs" / f"{'-'.join(training.replace(',', '').split())}-seed{seed}"
+        return self.site.folder / "runs" / f"{'-'.join(training.replace(',', '').split())}-seed{seed}"
 
 
 def read_result(run: Path) -> Result | None:

@@ -77,10 +77,14 @@ def judge(comparison: Comparison, experiment: Experiment, seeds: range, lookup: 
     lower = int((better.mean(0) < worse.mean(0)).sum())
     means = float(better.mean()), float(worse.mean())
     spread = max(_spread(better.mean(1)), _spread(worse.mean(1)))
-    return Verdict(_outcome(means[1] - means[0], spread, count), *means, spread, count, (lower, len(columns)))
+    return Verdict(_outcome(*means, spread, count), *means, spread, count, (lower, len(columns)))
 
 
-def _outcome(difference: float, spread: float, seeds: int) -> Outcome:
+def _outcome(better: float, worse: float, spread: float, seeds: int) -> Outcome:
+    """A row with a training that diverged has an infinite error."""
+    if np.isinf(better) or np.isinf(worse):
+        return Outcome.TOO_CLOSE if better == worse else Outcome.HELD if better < worse else Outcome.OPPOSITE
+    difference = worse - better
     if seeds < 2 or abs(difference) <= spread:
         return Outcome.TOO_CLOSE
     return Outcome.HELD if difference > 0 else Outcome.OPPOSITE
@@ -93,7 +97,7 @@ def _table(row: Row, seeds: range, lookup: Lookup) -> np.ndarray:
 
 def _spread(numbers: np.ndarray) -> float:
     """Standard deviation of a sample; 0 for a single number, with which nothing is decided anyway."""
-    return float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
+    return float(numbers.std(ddof=1)) if len(numbers) > 1 and np.isfinite(numbers).all() else 0.0
 
 
 def _mean(numbers: list[float]) -> float:
