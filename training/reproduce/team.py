@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ def team(site: Site, size: int, plan: Plan) -> Iterator[Team]:
     """A team of so many processes, which end with the block, at once if it ends by an exception."""
     # A fork would share the threads' locks of PyTorch with its parent.
     context = multiprocessing.get_context("spawn")
+    before = signal.signal(signal.SIGTERM, _leave)
     with ProcessPoolExecutor(size, context, initializer=_join, initargs=(site,)) as pool:
         try:
             yield Team(pool, size, plan)
@@ -67,6 +69,13 @@ def team(site: Site, size: int, plan: Plan) -> Iterator[Team]:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """Turns the signal into an exception, so that the workers are ended too."""
+    sys.exit(128 + number)
 
 
 _workplaces: list[Workplace] = []
