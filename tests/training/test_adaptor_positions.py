@@ -19,22 +19,11 @@ from training.export import open_run
 from training.places import Places
 from training.runs import begin
 from training.sequences import evaluation_sequences, training_sequences
-from training.store import Progress
-from training.trainer import EpochReport, Observer, Trainer
+from training.trainer import Trainer
+
+from .watchers import Recorder, silent
 
 CPU = torch.device("cpu")
-
-
-def silent(_name: str) -> Progress:
-    return lambda _done, _what: None
-
-
-class Recorder(Observer):
-    def __init__(self) -> None:
-        self.epochs: list[EpochReport] = []
-
-    def epoch(self, report: EpochReport) -> None:
-        self.epochs.append(report)
 
 
 def as_the_paper(recipe: Recipe, kind: str, position: int) -> Recipe:

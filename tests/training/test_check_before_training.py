@@ -22,14 +22,11 @@ from training.places import Places
 from training.planning import plan
 from training.runs import begin
 from training.sampling import epoch_order
-from training.store import Progress
+
+from .watchers import silent
 
 CPU = torch.device("cpu")
 runner = CliRunner()
-
-
-def silent(_name: str) -> Progress:
-    return lambda _done, _what: None
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from training.motion_measures.recording import Mouth, Recording, hear
 from training.places import Places
 from training.results import Results, Row, read_results, write_results
 from training.runs import begin
-from training.sequences import join
+from training.sequences import ListedClip, join
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -178,7 +180,8 @@ def test_phones_of_joined_clips_lie_where_their_words_are(shared: Path) -> None:
 
     def near_closures(names: dict[str, str]) -> float:
         recordings = []
-        for sequence in join(clips, "G1", joining, None, None):
+        listed = [ListedClip(len(clip.motion) / clip.fps, partial(replace, clip)) for clip in clips]
+        for sequence in join(listed, "G1", joining, None, None):
             phones = phones_of_parts(sequence, {name: known[other] for name, other in names.items()})
             jaw, close = (sequence.annotation.names.index(name) for name in ("jawOpen", "mouthClose"))
             opening = sequence.target[:, jaw] - sequence.target[:, close]

@@ -18,24 +18,12 @@ from training.config import Recipe, parse_recipe
 from training.flame import FlameGeometry
 from training.places import Places
 from training.runs import begin
-from training.store import Progress
-from training.trainer import EpochReport, Material, Observer, Trainer
+from training.trainer import Material, Trainer
 
 from .conftest import write_data_set
+from .watchers import Recorder, silent
 
 CPU = torch.device("cpu")
-
-
-def silent(_name: str) -> Progress:
-    return lambda _done, _what: None
-
-
-class Recorder(Observer):
-    def __init__(self) -> None:
-        self.epochs: list[EpochReport] = []
-
-    def epoch(self, report: EpochReport) -> None:
-        self.epochs.append(report)
 
 
 @pytest.fixture

@@ -28,8 +28,9 @@ from training.config import Encoder, Recipe, parse_recipe
 from training.places import Places
 from training.pretrained_encoder import read_pretrained
 from training.runs import begin
-from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
+
+from .watchers import silent
 
 CPU = torch.device("cpu")
 TINY = {
@@ -46,10 +47,6 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
     "hubert": (HubertConfig, HubertModel),
 }
-
-
-def silent(_name: str) -> Progress:
-    return lambda _done, _what: None
 
 
 def saved(folder: Path, kind: str, **config: Any) -> tuple[Path, Any]:

@@ -23,25 +23,14 @@ from training.config import Recipe
 from training.evaluate import evaluate_speech
 from training.evaluation import evaluate
 from training.export import export_run, open_run
-from training.observer import EpochReport, Observer, StepReport
+from training.observer import Observer, StepReport
 from training.places import Places
 from training.runs import begin, take_up
-from training.store import Progress
 from training.trainer import CHECKPOINT, Trainer
 
+from .watchers import Recorder, silent
+
 CPU = torch.device("cpu")
-
-
-def silent(_name: str) -> Progress:
-    return lambda _done, _what: None
-
-
-class Recorder(Observer):
-    def __init__(self) -> None:
-        self.epochs: list[EpochReport] = []
-
-    def epoch(self, report: EpochReport) -> None:
-        self.epochs.append(report)
 
 
 class InterruptionError(Exception):
