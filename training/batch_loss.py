@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from backend.model.unitalker import HeadOutput, UniTalker
 from training.batches import Batch
-from training.losses import SumOf
+from training.losses import Loss
+from training.subspace import SubspaceMSE
 
 
 class BatchLoss(nn.Module):
@@ -19,7 +20,7 @@ class BatchLoss(nn.Module):
         losses: by head; each a mean over the valid frames of a batch, so that means of parts can be joined.
     """
 
-    def __init__(self, model: UniTalker, losses: Mapping[str, SumOf]) -> None:
+    def __init__(self, model: UniTalker, losses: Mapping[str, Loss]) -> None:
         super().__init__()
         self.model = model
         self.losses = nn.ModuleDict(dict(losses))
@@ -27,12 +28,18 @@ class BatchLoss(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """A scalar."""
         features, counts = self._encode(batch) if batch.is_audio else (batch.speech, batch.lengths)
-        prediction = self.model.decode(features, batch.frames, batch.identity, batch.head, counts)
-        target = batch.target
+        states = self.model.body(features, batch.frames, batch.identity, counts)
+        if isinstance(self.losses[batch.head], SubspaceMSE):
+            coefficients = self.model.out_head_dict[batch.head](states)
+            return self._loss(batch, HeadOutput(coefficients, coefficients), batch.target)
+        prediction, target = self.model.read(states, batch.head), batch.target
         if batch.template is not None:
             # FLAME's vertices are no linear function of its parameters, so the resting face does not cancel out.
             rest = batch.template[:, None]
             prediction, target = HeadOutput(prediction.values + rest, prediction.coefficients), target + rest
+        return self._loss(batch, prediction, target)
+
+    def _loss(self, batch: Batch, prediction: HeadOutput, target: Tensor) -> Tensor:
         loss: Tensor = self.losses[batch.head](prediction, target, batch.mask)
         return loss
 

@@ -28,7 +28,7 @@ class Batch:
         is_audio: which of the two.
         lengths: valid features or samples of each sequence.
         frames: valid frames of each.
-        target: (B, T, D).
+        target: (B, T, D), or (B, T, K + 1) where the loss compares in the head's subspace.
         mask: bool (B, T), false in the padding.
         identity: (B,) rows of the identity table.
         template: (B, D), what values and target are added to; ``None`` where the loss does not depend on it.
@@ -139,7 +139,7 @@ class Loader:
 
     def _batch(self, entries: list[Entry], drawn: list[tuple[slice, int]], share: float) -> Batch:
         cuts = [cut for cut, _ in drawn]
-        target = _padded([self._store.target(entry)[cut] for entry, cut in zip(entries, cuts, strict=True)])
+        target = _padded([self._store.compared(entry)[cut] for entry, cut in zip(entries, cuts, strict=True)])
         frames = tuple(cut.stop - cut.start for cut in cuts)
         read = self._sound if self._from_audio else self._features
         parts = [read(entry, cut) for entry, cut in zip(entries, cuts, strict=True)]

@@ -22,17 +22,12 @@ def fit_command(
         bool, typer.Option("--official", help="Leave out the frames after the last full batch, as the released code.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the order in which frames are taken.")] = 0,
-    coefficients: Annotated[
-        Path | None, typer.Option(help="Also store the coefficients of all clips in this folder.")
-    ] = None,
 ) -> None:
     """Fit a PCA to the training clips of a data set, in memory that does not depend on their number.
 
     Prints how much of the motion the components explain and how far clips that were not fitted come out from where
     they were, and draws both beside the .npz as .svg.
     """
-    from training.datasets.clip import SPLITS
-    from training.datasets.coefficients import CoefficientCache
     from training.datasets.official import OfficialDataSet
     from training.pca import fit_pca, working_memory
     from training.pca_report import draw_explained, explained_rows, held_out_error
@@ -59,7 +54,3 @@ def fit_command(
     if error is not None:
         typer.echo(f"{'held out':>16}  {1000 * error:.3f} mm mean distance of the validation clips")
     typer.echo(f"{path}, {path.with_suffix('.svg')}")
-    if coefficients is not None:
-        cache = CoefficientCache(coefficients, basis)
-        count = sum(1 for split in SPLITS if opened.has_split(split) for _ in cache.encode(opened, split))
-        typer.echo(f"{cache.folder}: coefficients of {count} clips")

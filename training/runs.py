@@ -28,6 +28,7 @@ from training.objective import losses_by_head
 from training.places import Places, read_places, write_places
 from training.starting import carry_over, open_starting_point
 from training.store import Progress, Store
+from training.subspace import within_subspace
 from training.trainer import CHECKPOINT, Material
 
 
@@ -132,11 +133,12 @@ def _material(
     geometries = read_geometries(recipe, corpus.annotations, places.data_root)
     stores = feature_stores(recipe, model, corpus, places, device, progress)
     components = {name: layer.get_buffer("feat_to_data").cpu() for name, layer in model.pca_layer_dict.items()}
+    whole = losses_by_head(recipe, corpus.annotations, stores[0], components, geometries)
     return Material(
         recipe=recipe,
         spec=model.spec,
         model=model,
-        losses=losses_by_head(recipe, corpus.annotations, stores[0], components, geometries),
+        losses={name: within_subspace(loss, name, model, stores, progress) for name, loss in whole.items()},
         training=stores[0],
         validation=stores[1],
         data=digest(data_manifest(corpus)),

@@ -16,7 +16,7 @@ from training.batch_loss import BatchLoss
 from training.batches import Batch
 from training.config import Stage
 from training.distributed import Processes
-from training.losses import SumOf
+from training.losses import Loss
 from training.schedule import PLAIN_GROUP, make_optimiser, set_rate
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -49,7 +49,7 @@ class StageTraining:
         processes: that share each step.
     """
 
-    def __init__(self, model: UniTalker, losses: Mapping[str, SumOf], stage: Stage, processes: Processes) -> None:
+    def __init__(self, model: UniTalker, losses: Mapping[str, Loss], stage: Stage, processes: Processes) -> None:
         self._stage = stage
         self._processes = processes
         self._optimiser = make_optimiser(model, stage)

@@ -67,6 +67,7 @@ class Store:
     def __init__(self, folder: Path, entries: list[Entry] | None = None) -> None:
         self.folder = folder
         self.entries = _read_index(folder) if entries is None else entries
+        self._compared: dict[str, str] = {}
 
     @classmethod
     def joined(cls, folder: Path, stores: Iterable[Store]) -> Store:
@@ -84,6 +85,14 @@ class Store:
         """float16 (T, D), memory-mapped."""
         return self._load(entry, "target")
 
+    def compared(self, entry: Entry) -> np.ndarray:
+        """(T, …) what the loss of the entry's head compares with: the target, or what `compare` named; mapped."""
+        return self._load(entry, self._compared.get(entry.head, "target"))
+
+    def compare(self, head: str, what: str) -> None:
+        """From now on `compared` gives for a head what is stored beside its targets under the name `what`."""
+        self._compared[head] = what
+
     def audio(self, entry: Entry) -> np.ndarray:
         """float32 (samples,), 16 kHz."""
         waveform: np.ndarray = self._load(entry, "audio").astype(np.float32) / _INT16
@@ -96,8 +105,12 @@ class Store:
     def of_head(self, head: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.head == head]
 
+    def path(self, entry: Entry, what: str) -> Path:
+        """The file of one of an entry's arrays."""
+        return self.folder / f"{entry.file}.{what}.npy"
+
     def _load(self, entry: Entry, what: str) -> np.ndarray:
-        return np.asanyarray(np.load(self.folder / f"{entry.file}.{what}.npy", mmap_mode="r", allow_pickle=False))
+        return np.asanyarray(np.load(self.path(entry, what), mmap_mode="r", allow_pickle=False))
 
 
 def _read_index(folder: Path) -> list[Entry]:

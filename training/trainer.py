@@ -24,7 +24,7 @@ from training.checkpoint import Checkpoint, Position, save_checkpoint
 from training.config import Recipe, Stage
 from training.distributed import Processes
 from training.interruption import Interruption, Stopped
-from training.losses import SumOf
+from training.losses import Loss
 from training.observer import EpochReport, History, Observer, StageName, StepReport
 from training.read_ahead import read_ahead
 from training.sampling import epoch_order
@@ -55,7 +55,7 @@ class Material:
     recipe: Recipe
     spec: ModelSpec
     model: UniTalker
-    losses: dict[str, SumOf]
+    losses: dict[str, Loss]
     training: Store
     validation: Store
     data: str = ""

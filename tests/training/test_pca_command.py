@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from backend.errors import UniTalkerError
 from training.cli import app
 from training.config import Recipe
-from training.datasets.coefficients import CoefficientCache
 from training.datasets.official import OfficialDataSet
 from training.line_chart import Line, line_chart
 from training.pca import PcaBasis, fit_pca
@@ -67,10 +66,10 @@ def test_a_selection_of_frames_costs_their_memory_only(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_draws_and_stores(mesh: Path, tmp_path: Path) -> None:
-    command = ["pca", "fit", str(mesh), "--components", "6", "--batch", "50", "--coefficients", str(tmp_path / "cache")]
+    command = ["pca", "fit", str(mesh), "--components", "6", "--batch", "50"]
     result = runner.invoke(app, command)
     assert result.exit_code == 0, result.output
-    for expected in ("1 component ", "6 components", "95 %", "held out", "coefficients of 8 clips"):
+    for expected in ("1 component ", "6 components", "95 %", "held out"):
         assert expected in result.stdout
     basis = PcaBasis.load(mesh / "pca.npz", dim=36)
     assert len(basis.components) == 6
@@ -99,22 +98,6 @@ def test_a_frame_that_is_no_number_is_named(mesh: Path) -> None:
 def test_weights_need_no_pca(tiny_data: Path) -> None:
     with pytest.raises(UniTalkerError, match="only vertices need a PCA"):
         runner.invoke(app, ["pca", "fit", str(tiny_data / "weights")], catch_exceptions=False)
-
-
-def test_coefficients_are_computed_once_and_again_when_a_clip_changes(mesh: Path, tmp_path: Path) -> None:
-    data = OfficialDataSet(mesh)
-    basis = fit_pca(data.frames("train"), 6, 64)
-    cache = CoefficientCache(tmp_path / "cache", basis)
-    first = {clip.name: np.array(clip.coefficients) for clip in cache.encode(data, "train")}
-    for clip in data.clips("train"):
-        np.testing.assert_allclose(first[clip.name], basis.encode(clip.motion), atol=1e-6)
-    written = {path: path.stat().st_mtime_ns for path in cache.folder.iterdir()}
-    assert isinstance(next(cache.encode(data, "train")).coefficients, np.memmap)
-    assert {path: path.stat().st_mtime_ns for path in cache.folder.iterdir()} == written
-    np.save(mesh / "clips/m0.npy", 2 * np.load(mesh / "clips/m0.npy"))
-    changed = {clip.name: np.array(clip.coefficients) for clip in cache.encode(data, "train")}
-    assert not np.allclose(changed["m0"], first["m0"])
-    np.testing.assert_array_equal(changed["m1"], first["m1"])
 
 
 def test_training_takes_the_pca_of_the_data_set(tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path) -> None:
