@@ -74,7 +74,8 @@ def _start(start: Start) -> str:
     """What the model was before."""
     parts = {"encoder": start.encoder, "decoder": start.decoder}
     kept = " and ".join(part for part, wish in parts.items() if wish == "keep")
-    return f"- Begun from {Path(start.model).name}: its {kept}."
+    owed = f" It was trained on: {start.credit}." if start.credit else ""
+    return f"- Begun from {Path(start.model).name}: its {kept}.{owed}"
 
 
 def _sequences(recipe: Recipe) -> str:

@@ -20,7 +20,6 @@ from training.datasets.official import OfficialDataSet, is_official
 from training.starting import StartingPoint
 
 _BATCH = 4
-_PATIENCE = 4
 _PCA_FROM = 3000
 """Coordinates from which on a mesh is predicted through a PCA."""
 _COMPONENTS = 64
@@ -149,7 +148,7 @@ def trained_head(own: OwnData, point: StartingPoint) -> str:
 
 def model_name(start: str, folder: Path) -> str:
     """A name for the new model, of characters that names may have: that of the start model and of the folder."""
-    own = re.sub(r"[^A-Za-z0-9.-]+", "-", folder.resolve().name).strip("-.")
+    own = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._")
     return f"{start}-{own or 'own'}"
 
 
@@ -200,12 +199,13 @@ def _stage(own: OwnData, plan: Plan, joined_to: float | None) -> Stage:
     longest = joined_to or own.seconds / len(own.data.clip_names("train"))
     sequences = math.ceil(own.seconds / (0.67 * longest)) * (1 + plan.augmented_passes)
     epochs = max(1, round(plan.steps / math.ceil(sequences / _BATCH)))
-    # Of few clips the model soon knows too much; those held out say when.
+    # Of few clips the model soon knows too much; those held out say after which epoch. It is trained to the end all the
+    # same, since the best is often there, where the learning rate is low.
     judged = own.data.has_split("val") and own.data.clip_names("val")
     return Stage(
         epochs=epochs,
         batch=_BATCH,
-        early_stop=EarlyStop(patience=max(_PATIENCE, epochs // 4)) if judged else None,
+        early_stop=EarlyStop(patience=epochs) if judged else None,
         optimiser=Optimiser(kind="adamw", learning_rate=plan.learning_rate, schedule="one_cycle", clip_norm=1.0),
     )
 

@@ -55,6 +55,15 @@ class StartingPoint:
         return {head.annotation.type_name: head.annotation for head in self.spec.heads}
 
     @property
+    def credit(self) -> str:
+        """Data behind it, which a model that begins from it owes as much to; empty when not known."""
+        if self.recipe is None:
+            return ""
+        known = [data.credit for data in self.recipe.data]
+        known += [self.recipe.start.credit] if self.recipe.start is not None else []
+        return "; ".join(dict.fromkeys(credit for credit in known if credit))
+
+    @property
     def has_pretrained_encoder(self) -> bool:
         """Whether its encoder is that of its recipe's source, as it was before any training."""
         return self.recipe is not None and bool(self.recipe.encoder.source) and not self.recipe.joint.epochs
@@ -96,6 +105,8 @@ def settled(recipe: Recipe, point: StartingPoint) -> Recipe:
     start = recipe.start
     assert start is not None
     update: dict[str, object] = {}
+    if not start.credit:
+        update["start"] = start.model_copy(update={"credit": point.credit})
     if start.encoder == "keep":
         _check_encoder(recipe, point)
         update["encoder"] = _encoder_section(point)

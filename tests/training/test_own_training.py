@@ -41,6 +41,7 @@ def start(tiny_recipe: Recipe, tiny_data: Path, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("start")
     recipe = tiny_recipe.model_copy(
         update={
+            "data": tuple(data.model_copy(update={"credit": "two tiny people"}) for data in tiny_recipe.data),
             "warm_up": tiny_recipe.warm_up.model_copy(update={"epochs": 1}),
             "joint": tiny_recipe.joint.model_copy(update={"epochs": 0}),
         }
@@ -104,7 +105,7 @@ def test_a_phone_teaches_an_existing_head_by_its_channels_names(start: Path, con
     assert listed.default_identity == "me" and listed.default_head == "tiny_weight"
     assert (Path(listed.path) / ONNX_FILE).is_file()
     card = (Path(listed.path) / CARD_FILE).read_text(encoding="utf-8")
-    assert "own identity" in card and "CC0-1.0" in card and "Begun from" in card
+    assert "own identity" in card and "CC0-1.0" in card and "Begun from" in card and "two tiny people" in card
 
 
 def test_the_recipe_of_a_run_can_be_changed_and_run_again(start: Path, converted: Path, tmp_path: Path) -> None:

@@ -20,12 +20,14 @@ class Start(Section):
         encoder: ``keep`` takes over the model's encoder, trained or not; ``fresh`` reads the recipe's.
         trained: ``decoder`` leaves the encoder as it is; ``all`` allows joint training, which needs more data and
             forgets more of what the model could do.
+        credit: data behind the start model, for the model card; taken from its own recipe if left out.
     """
 
     model: str = "unitalker-s"
     decoder: Literal["keep", "fresh"] = "keep"
     encoder: Literal["keep", "fresh"] = "keep"
     trained: Literal["decoder", "all"] = "decoder"
+    credit: str = ""
 
 
 class Encoder(Section):

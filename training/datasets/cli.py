@@ -94,4 +94,4 @@ def convert_command(
         typer.echo(f"left out: {problem}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in result.clips.items())
     typer.echo(f"{out}: {counts} clips, {result.seconds / 60:.1f} minutes at {result.fps:g} fps")
-    typer.echo(f"Next: unitalker train data check {out}")
+    typer.echo(f"Next: unitalker train data check {out}, then unitalker train finetune {out}")
