@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training.motion_measures.phones import Phone
     from training.motion_measures.takes import Take
 
-_EXTRA = ("unitalker-blender[train]",)
+_PACKAGES = ("scikit-learn", "pyyaml")
 
 
 def evaluate_motion_command(
@@ -49,7 +49,7 @@ def evaluate_motion_command(
     Closures on p b m, rounding, lip to teeth and vowels need phone times (NAME.phone.json or phones.json beside the
     sounds); the rest needs the sounds alone. What each number means and what is good: docs/measures.md.
     """
-    with packages_needed("evaluate-motion", _EXTRA):
+    with packages_needed("evaluate-motion", _PACKAGES):
         from training.motion_measures.evaluation import evaluate_takes, show_evaluation
         from training.motion_measures.folders import beside_sounds, find_sounds, hear_sounds, read_motions
         from training.motion_measures.phones import phones_in

@@ -67,7 +67,7 @@ def _import_ray() -> Any:
         import ray.data
     except ImportError as error:
         raise UniTalkerError(
-            "engine.missing", f"Ray cannot be loaded: {error}.", 'Install it with: pip install "unitalker-blender[ray]"'
+            "engine.missing", f"Ray cannot be loaded: {error}.", 'Install it: pip install "ray[data]"'
         ) from error
     return ray
 

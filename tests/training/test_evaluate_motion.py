@@ -185,5 +185,5 @@ def test_it_is_a_command_of_its_own_and_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scipy", None)
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(UniTalkerError, match=r"pip install unitalker-blender\[train\]"):
+    with pytest.raises(UniTalkerError, match="pip install scikit-learn pyyaml"):
         runner.invoke(everything, ["evaluate-motion", str(takes)], catch_exceptions=False)

@@ -62,7 +62,7 @@ def test_without_the_packages_the_extra_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "me.mp4").write_bytes(b"")
     (tmp_path / "face.task").write_bytes(b"")
-    with pytest.raises(UniTalkerError, match=r"needs the package av.*unitalker-blender\[video\]"):
+    with pytest.raises(UniTalkerError, match=r"needs the package av.*pip install mediapipe av"):
         open_source(tmp_path, opening=Opening(face_task=tmp_path / "face.task"))
 
 

@@ -138,4 +138,4 @@ def test_without_ray_one_is_told_what_to_install(
     )
     assert done.returncode == 1
     assert done.stderr.startswith("error: Ray cannot be loaded")
-    assert "unitalker-blender[ray]" in done.stderr
+    assert "ray[data]" in done.stderr

@@ -72,7 +72,7 @@ def require(module: str) -> ModuleType:
         raise UniTalkerError(
             "synthesis.missing_package",
             f"The Python package {module!r} is not installed.",
-            "Install the extra: pip install 'unitalker-blender[synthesis]'.",
+            "In a checkout of this project: pip install '.[synthesis]'.",
         ) from error
 
 
