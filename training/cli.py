@@ -22,7 +22,11 @@ from training.starting_cli import finetune_command, oneshot_command, transfer_co
 from training.synthesis.cli import not_speech_command, relabel_command, synthesise_command
 from training.whisper_source import read_encoder, save_encoder
 
-app = typer.Typer(help="Train models.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Train models: from a folder of recordings, or from a recipe, to a head that speaks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 RecipeArgument = Annotated[str, typer.Argument(help="A YAML file, or the name of one in training/recipes.")]
@@ -33,22 +37,33 @@ ChangesOption = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
-app.command("synthesise")(synthesise_command)
-app.command("relabel")(relabel_command)
-app.command("not-speech")(not_speech_command)
-app.command("lips")(lips_command)
-app.command("check")(check_command)
-app.command("report")(report_command)
-app.command("finetune")(finetune_command)
-app.command("transfer")(transfer_command)
-app.command("oneshot")(oneshot_command)
-app.command("measures")(measures_command)
-app.add_typer(data_app, name="data")
-app.add_typer(pca_app, name="pca")
-app.add_typer(reproduce_app, name="reproduce")
+# Panels of --help, in the order in which somebody meets them.
+_OWN, _MODELS, _JUDGING, _PAPER, _SPEECH = (
+    "Your own recordings",
+    "Models from recipes",
+    "Judge and use",
+    "The paper",
+    "Data made or mended",
+)
+
+app.add_typer(data_app, name="data", rich_help_panel=_OWN)
+for name, command in (("finetune", finetune_command), ("transfer", transfer_command), ("oneshot", oneshot_command)):
+    app.command(name, rich_help_panel=_OWN)(command)
+app.command("check", rich_help_panel=_MODELS)(check_command)
+app.command("report", rich_help_panel=_JUDGING)(report_command)
+app.command("measures", rich_help_panel=_JUDGING)(measures_command)
+app.add_typer(pca_app, name="pca", rich_help_panel=_MODELS)
+app.add_typer(reproduce_app, name="reproduce", rich_help_panel=_PAPER)
+for name, command in (
+    ("synthesise", synthesise_command),
+    ("relabel", relabel_command),
+    ("not-speech", not_speech_command),
+    ("lips", lips_command),
+):
+    app.command(name, rich_help_panel=_SPEECH)(command)
 
 
-@app.command("encoder")
+@app.command("encoder", rich_help_panel=_MODELS)
 def encoder_command(
     source: Annotated[
         str, typer.Argument(help="Model file, folder, or installed packages separated by commas (one per part).")
@@ -63,7 +78,7 @@ def encoder_command(
     typer.echo(f"{output}: {weights.config['encoder_layers']} layers, {count / 1e6:.1f} M parameters")
 
 
-@app.command("run")
+@app.command("run", rich_help_panel=_MODELS)
 def run_command(
     recipe: RecipeArgument,
     data_root: DataRootOption = Path("data"),
@@ -90,7 +105,7 @@ def run_command(
         typer.echo(f"{run} is trained. Next: unitalker train evaluate {run}, unitalker train export {run}")
 
 
-@app.command("resume")
+@app.command("resume", rich_help_panel=_MODELS)
 def resume_command(run: RunArgument, device: DeviceOption = "auto") -> None:
     """Go on with a training that was interrupted."""
     import torch
@@ -101,7 +116,7 @@ def resume_command(run: RunArgument, device: DeviceOption = "auto") -> None:
         typer.echo(f"{run} is trained.")
 
 
-@app.command("evaluate")
+@app.command("evaluate", rich_help_panel=_JUDGING)
 def evaluate_command(
     source: Annotated[Path, typer.Argument(help="Folder of a run or of a model.")],
     data_root: Annotated[Path | None, typer.Option(help="Folder of the data sets; the run's own if left out.")] = None,
@@ -130,7 +145,7 @@ def evaluate_command(
     show_results(results, per_channel)
 
 
-@app.command("export")
+@app.command("export", rich_help_panel=_JUDGING)
 def export_command(
     run: RunArgument,
     output: Annotated[
@@ -154,7 +169,7 @@ def export_command(
     typer.echo(f"Hear and see it: unitalker animate SOUND.wav --model {speaker} -o face.csv")
 
 
-@app.command("official-results")
+@app.command("official-results", rich_help_panel=_PAPER)
 def official_results_command(
     sounds: Annotated[Path, typer.Argument(help="Folder of .wav and .mp3 files, or one file.", exists=True)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .npz to write.")],
