@@ -89,6 +89,16 @@ def test_what_is_written_is_what_the_trainer_reads(tmp_path: Path) -> None:
     assert all(take.voice.phones for take in measured_takes(tmp_path / "S", ("train", "val")))
 
 
+def test_nobody_is_tested_who_was_not_trained_on(tmp_path: Path) -> None:
+    held_out = [name for name in (f"clip{i}" for i in range(200)) if split_of(name) == "val"][:4]
+    writer = CorpusWriter(tmp_path / "S", NAMES, 25.0)
+    for i, name in enumerate(held_out):
+        writer.add(speech(name, "one" if i == 0 else "several"))
+    writer.finish({})
+    data = OfficialDataSet(tmp_path / "S")
+    assert data.clip_names("train") == held_out[:2] and data.clip_names("val") == held_out[2:]
+
+
 def test_the_manifest_names_every_file_by_its_hash(tmp_path: Path) -> None:
     writer = CorpusWriter(tmp_path / "S", NAMES, 25.0)
     writer.add(speech("one"))

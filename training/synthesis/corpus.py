@@ -73,8 +73,9 @@ class CorpusWriter:
         self._writer = OfficialWriter(folder, self._annotation, resumed=True)
         self._folder = folder
         self._seconds: dict[str, float] = {}
+        self._trained: set[str] = set()
         for clip in self.journal.find("clip"):
-            self._writer.list_clip(clip["name"], clip["identity"], split_of(clip["name"]))
+            self._writer.list_clip(clip["name"], clip["identity"], self._split(clip["name"], clip["identity"]))
             self._seconds[clip["name"]] = clip["seconds"]
 
     @property
@@ -93,7 +94,8 @@ class CorpusWriter:
             ValueError: motion and names do not match.
         """
         motion, audio = self._writer.add(
-            Clip(clip.name, clip.audio, clip.motion, clip.identity, self._annotation), split_of(clip.name)
+            Clip(clip.name, clip.audio, clip.motion, clip.identity, self._annotation),
+            self._split(clip.name, clip.identity),
         )
         entry: dict[str, Any] = {
             "name": clip.name,
@@ -121,6 +123,12 @@ class CorpusWriter:
         minutes = {key: _minutes(clips, key) for key in ("language", "identity")}
         self._write("manifest.json", {**provenance, "minutes": minutes, "clips": clips})
         self.journal.close()
+
+    def _split(self, name: str, identity: str) -> Split:
+        """That of the name, but the first clip of everybody is trained on: a model must know whom it is tested on."""
+        split = split_of(name) if identity in self._trained else "train"
+        self._trained.add(identity)
+        return split
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         with atomic_write(self._folder / name) as file:
