@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -297,3 +297,12 @@ def test_what_does_not_fit_before_the_deadline_is_left_out(workplace: Callable[[
         Reproduction(workplace(suite, "run"), 1).run(Beginning(Plan(1, 1, 3, 1), COSTS, "", ""), 0.0, lambda *_: None)
         == ()
     )
+
+
+def test_seeds_can_be_added_to_what_was_begun(workplace: Callable[[Suite, str], Workplace]) -> None:
+    place = workplace(SUITE, "run")
+    place.site.folder.mkdir()
+    begun = Beginning(Plan(4, 1, 29, 3), COSTS, "this machine", "this code")
+    (place.site.folder / "plan.json").write_text(json.dumps(asdict(begun)))
+    again = Reproduction(place, 5).begin(60.0)
+    assert again == replace(begun, plan=replace(begun.plan, seeds=5))

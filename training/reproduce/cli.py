@@ -26,7 +26,7 @@ def mini_command(
     encoder: Annotated[
         Path | None, typer.Option(help="Encoder file in place of the recipe's packages.", exists=True, dir_okay=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How often each training is made.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each training is made; more can be added later.")] = 3,
     workers: Annotated[
         int, typer.Option(min=1, help="Trainings at the same time, each on one thread; 1 on a GPU.")
     ] = 1,

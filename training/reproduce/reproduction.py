@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -42,13 +42,15 @@ class Reproduction:
         self._workers = workers
 
     def begin(self, seconds: float) -> Beginning:
-        """How it was begun before in this folder, or measures the machine and plans for a budget in seconds."""
+        """How it was begun before in this folder, or measures the machine and plans for a budget in seconds.
+
+        More seeds than before are added to what is there.
+        """
         path = self._workplace.site.folder / PLAN_FILE
         if path.is_file():
             content = json.loads(path.read_text(encoding="utf-8"))
-            return Beginning(
-                Plan(**content["plan"]), Costs(**content["costs"]), content["machine"], content["revision"]
-            )
+            plan = replace(Plan(**content["plan"]), seeds=self._seeds)
+            return Beginning(plan, Costs(**content["costs"]), content["machine"], content["revision"])
         self._workplace.prepare()
         epoch = self._workplace.epoch(_REFERENCE)
         costs = self._workplace.costs(self._suite.training(_PROBE), Plan(1, 1, epoch, 1))
