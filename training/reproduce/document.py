@@ -47,9 +47,9 @@ _NUMBER = (
 )
 _RULE = (
     "**The rule.** A claim *held* if the mean difference is larger than the spread, the larger of both variants' "
-    "standard deviations over the seeds, and *did not hold* if it is that much the other way. With three seeds this "
+    "standard deviations over the seeds, and *did not hold* if it is that much the other way. With so few seeds this "
     "is a weak test: it says whether a difference is more than the luck of one training, not whether it carries "
-    "over to other data."
+    "over to other data. Variants that took more steps of another kind also took more time: the last columns tell."
 )
 _TOO_SMALL = "**The budget was too small to mean anything**: models of one set took fewer than 100 steps."
 
@@ -109,7 +109,7 @@ def _head(suite: Suite, seen: Circumstances) -> Iterator[str]:
     yield "| | |"
     yield "|---|---|"
     yield f"| trainings | {len(seen.results)} of {expected}: {len(suite.trainings)} with {plan.seeds} seeds each |"
-    yield f"| time | {minutes:.0f} minutes for {steps} steps of 4 clips |"
+    yield f"| time | {minutes:.0f} minutes, trainings that ran side by side added up, for {steps} steps |"
     yield f"| warm-up | about {plan.epoch * plan.warm_up:.0f} steps per data set, the encoder frozen |"
     yield f"| joint training | then about {plan.epoch * plan.joint:.0f} steps per data set, through the encoder |"
     yield f"| encoder | {seen.encoder} |"
@@ -165,9 +165,12 @@ def _section(
     for comparison, verdict in verdicts:
         origin = "" if comparison.by_paper else "Our own question. "
         yield f"- {origin}{comparison.claim} **{verdict.outcome.value.capitalize()}.** {_figures(verdict)}"
+    alike = _alike(experiment, seeds, lookup)
+    if alike:
+        yield f"- The rows differ by no more than the spread, so that nothing can be told from it: {'; '.join(alike)}."
     still = [row.label for row in experiment.rows if _is_still(row, seeds, lookup)]
     if still:
-        yield f"- No better than a still face in at least one column: {', '.join(still)}."
+        yield f"- No better than a still face in at least one column: {'; '.join(still)}."
     yield ""
 
 
@@ -210,6 +213,17 @@ def _figures(verdict: Verdict) -> str:
         f"{verdict.better:.3f} against {verdict.worse:.3f} ({change:+.1f} %), spread {verdict.spread:.3f}, "
         f"{seeds}{columns}."
     )
+
+
+def _alike(experiment: Experiment, seeds: range, lookup: Lookup) -> list[str]:
+    """Columns in which no two rows differ by more than the largest spread of a row; only where several seeds are."""
+    found = []
+    for number, column in enumerate(experiment.columns):
+        known = [values(row.readings[number], seeds, lookup) for row in experiment.rows]
+        known = [numbers[np.isfinite(numbers)] for numbers in known if np.isfinite(numbers).sum() > 1]
+        if len(known) > 1 and np.ptp([x.mean() for x in known]) <= max(x.std(ddof=1) for x in known):
+            found.append(column)
+    return found
 
 
 def _is_still(row: Row, seeds: range, lookup: Lookup) -> bool:

@@ -97,9 +97,9 @@ class Reproduction:
 
 
 def machine() -> str:
-    """Processor and versions, for people."""
+    """Processor and version of PyTorch, for people."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} processor"
-    return f"{device}, {torch.get_num_threads()} threads of {os.cpu_count()} cores, PyTorch {torch.__version__}"
+    return f"{device}, {os.cpu_count()} cores, PyTorch {torch.__version__}"
 
 
 def revision() -> str:
