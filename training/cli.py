@@ -47,20 +47,18 @@ _OWN, _MODELS, _JUDGING, _PAPER, _SPEECH = (
 )
 
 app.add_typer(data_app, name="data", rich_help_panel=_OWN)
-for name, command in (("finetune", finetune_command), ("transfer", transfer_command), ("oneshot", oneshot_command)):
-    app.command(name, rich_help_panel=_OWN)(command)
+app.command("finetune", rich_help_panel=_OWN)(finetune_command)
+app.command("transfer", rich_help_panel=_OWN)(transfer_command)
+app.command("oneshot", rich_help_panel=_OWN)(oneshot_command)
 app.command("check", rich_help_panel=_MODELS)(check_command)
 app.command("report", rich_help_panel=_JUDGING)(report_command)
 app.command("measures", rich_help_panel=_JUDGING)(measures_command)
 app.add_typer(pca_app, name="pca", rich_help_panel=_MODELS)
 app.add_typer(reproduce_app, name="reproduce", rich_help_panel=_PAPER)
-for name, command in (
-    ("synthesise", synthesise_command),
-    ("relabel", relabel_command),
-    ("not-speech", not_speech_command),
-    ("lips", lips_command),
-):
-    app.command(name, rich_help_panel=_SPEECH)(command)
+app.command("synthesise", rich_help_panel=_SPEECH)(synthesise_command)
+app.command("relabel", rich_help_panel=_SPEECH)(relabel_command)
+app.command("not-speech", rich_help_panel=_SPEECH)(not_speech_command)
+app.command("lips", rich_help_panel=_SPEECH)(lips_command)
 
 
 @app.command("encoder", rich_help_panel=_MODELS)
