@@ -28,7 +28,7 @@ def import_extra(package: str, what_for: str) -> Any:
         raise UniTalkerError(
             "video.package",
             f"{what_for} needs the package {package}, which is not installed ({error}).",
-            'Install it: pip install mediapipe av.',
+            "Install it: pip install mediapipe av.",
         ) from error
 
 

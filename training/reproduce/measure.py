@@ -65,6 +65,19 @@ def measure(model: UniTalker, test: Recordings, identities: Iterable[Identity]) 
     return found
 
 
+def mean_face(training: Iterable[Recording], test: Recordings) -> Numbers:
+    """What a model would get that hears nothing: each speaker's mean over the training recordings, always."""
+    frames: dict[str, list[np.ndarray]] = defaultdict(list)
+    for recording in training:
+        frames[recording.identity].append(recording.motion)
+    means = {identity: np.concatenate(parts).mean(0) for identity, parts in frames.items()}
+    clips = [
+        Clip(np.broadcast_to(means[recording.identity], recording.motion.shape), recording.motion)
+        for recording in test.recordings
+    ]
+    return _numbers(clips, test)
+
+
 _OWN = ""
 
 

@@ -61,6 +61,7 @@ def mini_suite() -> Suite:
             "What singing and emotional speech bring (Table 11): the sets have neither.",
             "Upper-face dynamics (FDD): a model that hears only sound hardly sees the upper face here.",
         ),
+        sets=SETS,
         basis=(KNOWN_SETS[0], KNOWN_SETS[4]),
     )
 

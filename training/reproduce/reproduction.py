@@ -89,10 +89,16 @@ class Reproduction:
     def write(self, beginning: Beginning, document: Path, encoder: str) -> None:
         """Writes the document, and the numbers as ``results.json`` into the folder."""
         results = self.results(beginning.plan)
-        seen = Circumstances(beginning.machine, encoder, beginning.revision, beginning.plan, results)
+        means = self._workplace.mean_faces()
+        seen = Circumstances(beginning.machine, encoder, beginning.revision, beginning.plan, results, means)
         document.parent.mkdir(parents=True, exist_ok=True)
         document.write_text(write_document(self._suite, seen), encoding="utf-8")
-        content = {**asdict(beginning), "encoder": encoder, "results": [asdict(result) for result in results]}
+        content = {
+            **asdict(beginning),
+            "encoder": encoder,
+            "mean_faces": means,
+            "results": [asdict(result) for result in results],
+        }
         _write(content, self._workplace.site.folder / RESULTS_FILE)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from backend.errors import UniTalkerError
+from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
 from training.datasets.writer import PCA_FILE
 from training.export import open_run
@@ -25,7 +26,7 @@ from training.observer import Observer, StepReport
 from training.pca import fit_pca
 from training.places import Places
 from training.reproduce.budget import Costs, Plan
-from training.reproduce.measure import Numbers, Recordings, measure
+from training.reproduce.measure import RELATIVE, Numbers, Recordings, mean_face, measure
 from training.reproduce.recipes import RecipeMaker
 from training.reproduce.subsets import Part, write_part
 from training.reproduce.suite import Measurement, Suite, Training
@@ -137,11 +138,19 @@ class Workplace:
                 for file in files:
                     basis.save(file)
 
+    def mean_faces(self) -> dict[str, float]:
+        """Relative error of each speaker's mean face, by data set."""
+        return {
+            part.data: mean_face(self._training_clips(part), self._read(part))[RELATIVE] for part in self.suite.sets
+        }
+
+    def _training_clips(self, part: Part) -> Iterator[Clip]:
+        return Corpus(self._maker.recipe_of_part(part), self._places.data_root).clips(part.data, "train")
+
     def _motions(self, head: str) -> Iterator[np.ndarray]:
         for part in self.suite.basis:
             if self._maker.type_of(part) == head:
-                corpus = Corpus(self._maker.recipe_of_part(part), self._places.data_root)
-                for clip in corpus.clips(part.data, "train"):
+                for clip in self._training_clips(part):
                     yield clip.motion
 
     def epoch(self, training: str) -> float:

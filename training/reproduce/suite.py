@@ -121,12 +121,14 @@ class Suite:
         trainings: in the order in which they are run; those that others start from come before them.
         experiments: the tables.
         untested: claims of the paper that are left out, and why, a sentence each.
+        sets: the data sets, of which the document says how well one can do without hearing anything.
         basis: data of the PCA that all trainings share.
     """
 
     trainings: tuple[Training, ...]
     experiments: tuple[Experiment, ...]
     untested: tuple[str, ...]
+    sets: tuple[Part, ...]
     basis: tuple[Part, ...]
 
     def training(self, name: str) -> Training:
