@@ -260,8 +260,9 @@ class InterruptionError(Exception):
     pass
 
 
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
-    workplace: Callable[[Suite, str], Workplace], tmp_path: Path
+    workers: int, workplace: Callable[[Suite, str], Workplace], tmp_path: Path
 ) -> None:
     names = ("G4 alone", "six people, pivot", "one clip of s3, all")
     suite = replace(SUITE, trainings=tuple(SUITE.training(name) for name in names))
@@ -280,8 +281,7 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
     early = first.results(begun.plan)
     assert 0 < len(early) < 6
     resumed = Reproduction(workplace(suite, "first"), 2).run(begun, float("inf"), lambda *_: None)
-    # Also when two are trained at the same time.
-    whole = Reproduction(workplace(suite, "second"), 2, workers=2).run(begun, float("inf"), lambda *_: None)
+    whole = Reproduction(workplace(suite, "second"), 2, workers).run(begun, float("inf"), lambda *_: None)
     assert resumed[: len(early)] == early
     assert [result.numbers for result in resumed] == [result.numbers for result in whole]
     assert all(result.numbers for result in whole)

@@ -125,7 +125,7 @@ class Workplace:
         Fitting a PCA anew takes longer than many a training here.
         """
         used = [part for training in self.suite.trainings for part in training.all_parts]
-        parts = list(dict.fromkeys((*used, *self.suite.basis)))
+        parts = list(dict.fromkeys((*used, *self.suite.sets, *self.suite.basis)))
         for part in parts:
             source = self.site.data_root / self._maker.sources[part.data]
             write_part(part, source, self._places.data_root / part.folder, _LONGEST_TEST)
