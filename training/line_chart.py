@@ -103,7 +103,8 @@ def _stretches(line: Line, across: _Axis, along: _Axis) -> Iterator[str]:
             points.append(f"{across(x):.1f},{along(y):.1f}")
             continue
         if len(points) == 1:
-            yield f'<path d="M{points[0]}h0" {_stroke(line)} stroke-width="6" stroke-linecap="round"/>'
+            x_place, y_place = points[0].split(",")
+            yield f'<circle cx="{x_place}" cy="{y_place}" r="4" fill="{_colour(line)}"/>'
         elif points:
             yield f'<polyline points="{" ".join(points)}" {_stroke(line)}/>'
         points = []
@@ -111,7 +112,11 @@ def _stretches(line: Line, across: _Axis, along: _Axis) -> Iterator[str]:
 
 def _stroke(line: Line) -> str:
     dashes = ' stroke-dasharray="6 4"' if line.dashed else ""
-    return f'fill="none" stroke="{COLOURS[line.colour % len(COLOURS)]}" stroke-width="2"{dashes}'
+    return f'fill="none" stroke="{_colour(line)}" stroke-width="2"{dashes}'
+
+
+def _colour(line: Line) -> str:
+    return COLOURS[line.colour % len(COLOURS)]
 
 
 class _Axis:

@@ -58,6 +58,11 @@ def result_cell(row: Row, name: str) -> str:
     """A number with its interval; nothing where the row does not have it."""
     if name not in row.numbers:
         return ""
-    value = f"{row.numbers[name]:.3g}"
+    value = _figure(row.numbers[name], 3)
     low, high = row.intervals.get(name, (math.nan, math.nan))
-    return value if math.isnan(low) else f"{value} ({low:.2g} to {high:.2g})"
+    return value if math.isnan(low) else f"{value} ({_figure(low, 2)} to {_figure(high, 2)})"
+
+
+def _figure(value: float, digits: int) -> str:
+    """So many digits, but no power of ten for what is simply a few hundred."""
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e5 else f"{value:.{digits}g}"

@@ -138,3 +138,10 @@ def test_a_chart_keeps_its_lines_on_the_paper_and_its_text_literal() -> None:
     texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a < b", "p & q"} <= set(texts)
     assert {"200", "400", "40", "80"} <= set(texts)
+
+
+def test_a_single_value_is_a_dot_on_the_paper() -> None:
+    root = ElementTree.fromstring(line_chart("one epoch", "x", "y", [Line("loss", [1], [0.5], dashed=True)]))
+    (dot,) = root.iter("{http://www.w3.org/2000/svg}circle")
+    assert 0 <= float(dot.attrib["cx"]) <= 640
+    assert 0 <= float(dot.attrib["cy"]) <= 360
