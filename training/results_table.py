@@ -65,4 +65,5 @@ def result_cell(row: Row, name: str) -> str:
 
 def _figure(value: float, digits: int) -> str:
     """So many digits, but no power of ten for what is simply a few hundred."""
-    return f"{value:.0f}" if 10**digits <= abs(value) < 1e5 else f"{value:.{digits}g}"
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if 10**digits <= abs(float(text)) < 1e5 else text

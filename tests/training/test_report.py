@@ -30,7 +30,7 @@ from training.observer import Observer, StepReport
 from training.places import Places
 from training.report import head_pictures, held_out
 from training.report.held_out import held_out_findings
-from training.results import RESULTS_FILE
+from training.results import RESULTS_FILE, Row
 from training.results_table import result_cell
 from training.run_log import LOG_FILE
 from training.runs import begin
@@ -284,3 +284,9 @@ def test_errors_of_vertices_are_in_millimetres(bent: tuple[Bundle, Recipe, Corpu
     error = held_out_findings(*bent, "val", lambda _done, _what: None)["tiny_vertices"].vertex_error
     assert error is not None
     np.testing.assert_allclose(error, [0, 5, *[0] * 10], atol=1e-4)
+
+
+@pytest.mark.parametrize(("value", "text"), [(-420.3, "-420 (-420 to -420)"), (99.6, "99.6 (100 to 100)")])
+def test_numbers_of_some_hundreds_are_written_out(value: float, text: str) -> None:
+    row = Row("G3 val", "mediapipe_blendshape_weight", "pivot", {"offset (ms)": value}, {"offset (ms)": (value, value)})
+    assert result_cell(row, "offset (ms)") == text
