@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from training.config import Recipe, parse_recipe
+from training.config import Recipe, merge, parse_recipe
 from training.reproduce.budget import Plan, whole_epochs
 from training.reproduce.subsets import Part
 from training.reproduce.suite import Training
@@ -49,7 +48,7 @@ class RecipeMaker:
             plan: how long.
             start: run that it begins from, where it does.
         """
-        content = merged(self._base, training.changes)
+        content = merge(self._base, training.changes)
         content |= {
             "name": "-".join(training.name.replace(",", "").split()),
             "data": self._all_data(training, plan),
@@ -111,15 +110,6 @@ class RecipeMaker:
     def type_of(self, part: Part) -> str:
         """Annotation type of a part that is written."""
         return str(_read(self._parts / part.folder / "annotation.json")["annot_type"])
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Content:
-    """`base` with `changes`, section by section."""
-    content = dict(base)
-    for key, value in changes.items():
-        below = content.get(key)
-        content[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
-    return content
 
 
 def _passes(settings: Content) -> int:
