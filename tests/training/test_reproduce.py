@@ -280,6 +280,7 @@ def test_an_interrupted_reproduction_goes_on_and_ends_the_same(
         first.run(begun, float("inf"), interrupt)
     early = first.results(begun.plan)
     assert 0 < len(early) < 6
+    assert 0 < first.seconds_left(begun) < 2 * sum(map(begun.seconds, suite.trainings))
     resumed = Reproduction(workplace(suite, "first"), 2).run(begun, float("inf"), lambda *_: None)
     whole = Reproduction(workplace(suite, "second"), 2, workers).run(begun, float("inf"), lambda *_: None)
     assert resumed[: len(early)] == early

@@ -53,13 +53,12 @@ def mini_command(
     place = Workplace(Site(mini_suite(), _BASE, data_root, out, encoder, torch.device(choose_device(device))))
     reproduction = Reproduction(place, seeds, workers)
     beginning = reproduction.begin(seconds)
-    plan, trainings = beginning.plan, place.suite.trainings
-    expected = plan.seeds * sum(map(beginning.seconds, trainings))
+    plan, left = beginning.plan, reproduction.seconds_left(beginning)
     typer.echo(
-        f"{plan.seeds * len(trainings)} trainings; for each data set {plan.epoch * plan.warm_up:.0f} steps of warm-up "
-        f"and {plan.epoch * plan.joint:.0f} through the encoder; about {expected / 60:.0f} minutes"
+        f"{plan.seeds * len(place.suite.trainings)} trainings; for each data set {plan.epoch * plan.warm_up:.0f} steps "
+        f"of warm-up and {plan.epoch * plan.joint:.0f} through the encoder; about {left / workers / 60:.0f} minutes"
     )
-    if expected > seconds:
+    if left > seconds * workers:
         typer.echo("warning: the budget is too small for all of them; what does not fit is left out", err=True)
     if not plan.is_meaningful:
         typer.echo("warning: so few steps teach hardly anything; raise the budget", err=True)

@@ -47,14 +47,16 @@ _NUMBER = (
 )
 _MEAN = (
     "**Rest is easy to beat**, since a speaker's mouth is on average not where it rests: each speaker's mean face, "
-    "which hears nothing, has a relative error of {}. What is below was learned from the sound. The other way round, "
-    "under an identity that puts the mouth elsewhere a model can be worse than a still face although it moves rightly."
+    "which hears nothing, has a relative error of {}. What is better than that was learned from the sound. The other "
+    "way round, under an identity that puts the mouth elsewhere a model can be worse than a still face although it "
+    "moves rightly."
 )
 _RULE = (
     "**The rule.** A claim *held* if the mean difference is larger than the spread, the larger of both variants' "
     "standard deviations over the seeds, and *did not hold* if it is that much the other way. With so few seeds this "
     "is a weak test: it says whether a difference is more than the luck of one training, not whether it carries "
-    "over to other data. Variants that took more steps of another kind also took more time: the last columns tell."
+    "over to other data. Variants that took more steps of another kind also took more time: the last columns tell, "
+    "though minutes also depend on what else the machine was doing."
 )
 _TOO_SMALL = "**The budget was too small to mean anything**: models of one set took fewer than 100 steps."
 

@@ -56,7 +56,7 @@ def mini_suite() -> Suite:
             "BIWI, VOCASET, Multiface and the paper's own sets, and so every absolute number: they are not public "
             "together any more. Recipes for them are in `training/recipes`.",
             "WavLM, wav2vec 2.0 and XLSR encoders (Table 6): one small encoder was used.",
-            "That a pivot prevents artefacts under identities of other sets (section 3.4): the paper shows pictures, "
+            "That a pivot prevents artefacts under identities of other sets: the paper shows pictures, "
             "and an error against the speaker's own motion cannot tell an artefact from somebody else's style.",
             "What singing and emotional speech bring (Table 11): the sets have neither.",
             "Upper-face dynamics (FDD): a model that hears only sound hardly sees the upper face here.",
@@ -84,6 +84,8 @@ def _strategies() -> tuple[Training, ...]:
     tests = _own((G0,))
     return (
         Training("G0, equal rates", (G0,), tests, equal),
+        Training("G0, frozen", (G0,), tests, joint=False),
+        Training("G0, no PCA, frozen", (G0,), tests, direct, joint=False),
         Training("G0, no warm-up, less", (G0,), tests, warm_up=False, effort=_SAME_TIME),
         Training("G0, no warm-up", (G0,), tests, warm_up=False),
         Training("G0, no PCA", (G0,), tests, direct),
@@ -160,6 +162,8 @@ def _pca_and_warm_up() -> Experiment:
         "neither": "G0, neither",
         "PCA and warm-up, equal rates": "G0, equal rates",
         "PCA, no warm-up, about the same time": "G0, no warm-up, less",
+        "PCA, encoder never trained": "G0, frozen",
+        "no PCA, encoder never trained": "G0, no PCA, frozen",
     }
     return Experiment(
         "PCA and decoder warm-up",
@@ -167,7 +171,8 @@ def _pca_and_warm_up() -> Experiment:
         "On G0 alone; mesh of 468 vertices, where the paper's have 5,023 to 23,370. Steps are the same, but without "
         "warm-up all of them train the encoder as well. A head of PCA coefficients, which are small numbers, has a "
         "learning rate smaller in proportion, a head of vertices the common one; with equal rates, as in the paper, "
-        "both have the common one.",
+        "both have the common one. Each stage begins with a fresh optimiser at the full rate; in few steps of the "
+        "second a head of vertices may not recover from that, so variants of one stage are here too.",
         ("G0 mesh",),
         tuple(_row(label, training, (G0,)) for label, training in names.items()),
         (
@@ -180,6 +185,19 @@ def _pca_and_warm_up() -> Experiment:
             ),
             Comparison("PCA helps (with warm-up).", "PCA and warm-up", "warm-up, no PCA"),
             Comparison("PCA helps (with warm-up, equal rates).", "PCA and warm-up, equal rates", "warm-up, no PCA"),
+            Comparison("PCA helps (without warm-up).", "PCA, no warm-up", "neither"),
+            Comparison(
+                "PCA helps (encoder never trained).",
+                "PCA, encoder never trained",
+                "no PCA, encoder never trained",
+                False,
+            ),
+            Comparison(
+                "Training the encoder after the warm-up helps.",
+                "PCA and warm-up",
+                "PCA, encoder never trained",
+                False,
+            ),
             Comparison("Both together help.", "PCA and warm-up", "neither"),
             Comparison(
                 "A rate of its own for the PCA head helps.", "PCA and warm-up", "PCA and warm-up, equal rates", False
@@ -229,7 +247,7 @@ def _pivot() -> Experiment:
 
     return Experiment(
         "Pivot identity, other identities, new people",
-        "Section 3.4 and its figure: with the pivot identity (p = 0.1) a model can be driven by identities of other "
+        "On the pivot identity and its figure: with it (p = 0.1) a model can be driven by identities of other "
         "sets without artefacts. Tables 5 and 11 together: under the pivot the squared error on D7 is about 2.6 times "
         "that under the true identity (1.211 and 3.096).",
         f"Trained without {', '.join(NEW_PEOPLE)} of G3 and G4, who are measured as new people. Identities of others "
@@ -284,7 +302,8 @@ def _transfer() -> Experiment:
         "earlier system with all of it (4.249); less than half of the data does as well as all of it from the raw "
         "encoder.",
         "G2 (FACEGOOD's weights, Mandarin) is new to an encoder trained on the other four (English). The decoder is "
-        "new in both, and every training has the same number of steps.",
+        "new in both, and every training has the same number of steps. The pretrained encoder has gone through the "
+        "joint stage, which is short here.",
         tuple(f"{share:.4g} of G2" for share in SHARES),
         (
             Row("pretrained encoder", tuple(Reading(f"{share:.4g} of G2, pretrained", key) for share in SHARES)),

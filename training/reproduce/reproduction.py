@@ -59,6 +59,15 @@ class Reproduction:
         _write(asdict(beginning), path)
         return beginning
 
+    def seconds_left(self, beginning: Beginning) -> float:
+        """What the trainings that are not finished are expected to take, one after the other."""
+        return sum(
+            beginning.seconds(training)
+            for seed in range(1, beginning.plan.seeds + 1)
+            for training in self._suite.trainings
+            if self._workplace.result(training.name, seed) is None
+        )
+
     def run(self, beginning: Beginning, deadline: float, told: Told) -> tuple[Result, ...]:
         """Trains seed by seed what is not trained yet; a training that would not end before `deadline` is left out.
 
