@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from backend.errors import UniTalkerError
-from training.config import Joining, Recipe, load_recipe, parse_changes, parse_recipe
+from training.config import Joining, Recipe, find_recipe, load_recipe, parse_changes, parse_recipe
 from training.datasets.corpus import Corpus
 from training.evaluation import evaluate
 from training.places import Places
@@ -205,3 +205,8 @@ def test_impossible_held_out_data_are_refused(plain: dict[str, Any], changes: di
 def test_the_only_data_set_of_a_head_cannot_be_held_out(plain: dict[str, Any], tiny_data: Path) -> None:
     with pytest.raises(UniTalkerError, match="no other data set trains the head tiny_weight"):
         Corpus(parse_recipe(plain | {"held_out": ["W"]}, "recipe"), tiny_data)
+
+
+def test_a_recipe_that_does_not_exist_names_those_that_do() -> None:
+    with pytest.raises(UniTalkerError, match=r"mimi\.yaml cannot be read.*mini.*unitalker-s"):
+        load_recipe(find_recipe("mimi"))

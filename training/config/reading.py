@@ -137,7 +137,12 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UniTalkerError("recipe.not_found", f"The recipe {path} cannot be read: {error.strerror}.") from error
+        shipped = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
+        raise UniTalkerError(
+            "recipe.not_found",
+            f"The recipe {path} cannot be read: {error.strerror}.",
+            f"Give the path of a file, or one of {shipped}.",
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UniTalkerError("recipe.invalid", f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
