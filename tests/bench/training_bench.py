@@ -40,6 +40,8 @@ from training.config import Recipe, Stage, parse_recipe  # noqa: E402
 from training.datasets.clip import Clip  # noqa: E402
 from training.datasets.corpus import Corpus  # noqa: E402
 from training.datasets.writer import OfficialWriter  # noqa: E402
+from training.losses import SumOf  # noqa: E402
+from training.objective import losses_by_head  # noqa: E402
 from training.observer import EpochReport, Observer  # noqa: E402
 from training.places import Places  # noqa: E402
 from training.runs import begin  # noqa: E402
@@ -184,7 +186,7 @@ class ReleasedLoop:
 
     def __init__(self, material: Material, clips: list[Clip], stage: str, device: torch.device) -> None:
         self._model = copy.deepcopy(material.model).to(device).train()
-        self._losses = {name: loss.to(device) for name, loss in material.losses.items()}
+        self._losses = {name: loss.to(device) for name, loss in whole_losses(material).items()}
         self._optimiser = make_optimiser(self._model, getattr(material.recipe, stage))
         self._clips = clips
         self._device = device
@@ -216,6 +218,13 @@ class ReleasedLoop:
         self._optimiser.step()
         # As the released loop does when it sums the loss of an epoch.
         float(loss.detach())
+
+
+def whole_losses(material: Material) -> dict[str, SumOf]:
+    """Those of the material, comparing vertices themselves as the released loop does."""
+    layers = material.model.pca_layer_dict.items()
+    components = {name: layer.get_buffer("feat_to_data").cpu() for name, layer in layers}
+    return losses_by_head(material.recipe, material.annotations, material.training, components, {})
 
 
 def all_clips(material: Material, folder: Path) -> list[Clip]:
